@@ -1,0 +1,39 @@
+"""Metres between places: a plane with the ellipsoid's radii of curvature at mid-latitude.
+
+Within 5 km of each other and below 80° of latitude two places are told to a centimetre of the
+geodesic; at 50 km in Guangzhou to a quarter of a metre.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from geo.point import Floats, Point
+
+# WGS-84 (NIMA TR8350.2): semi-major axis and first eccentricity squared.
+SEMI_MAJOR_M: Final = 6_378_137.0
+ECCENTRICITY_SQ: Final = 6.694_379_990_141_316e-3
+
+
+def metres(a: Point, b: Point) -> float:
+    """Return the distance on the ellipsoid; NaN when a coordinate is."""
+    middle = math.radians((a.lat + b.lat) / 2)
+    flat = 1.0 - ECCENTRICITY_SQ * math.sin(middle) ** 2
+    across = SEMI_MAJOR_M / math.sqrt(flat)
+    along = across * (1.0 - ECCENTRICITY_SQ) / flat
+    east = math.radians(math.remainder(b.lon - a.lon, 360.0)) * across * math.cos(middle)
+    north = math.radians(b.lat - a.lat) * along
+    return math.hypot(east, north)
+
+
+def metres_many(origin: Point, lons: Floats, lats: Floats) -> Floats:
+    """Return the distance from `origin` to each pair, in their order."""
+    middle = np.radians((lats + origin.lat) / 2)
+    flat = 1.0 - ECCENTRICITY_SQ * np.sin(middle) ** 2
+    across = SEMI_MAJOR_M / np.sqrt(flat)
+    along = across * (1.0 - ECCENTRICITY_SQ) / flat
+    turn = lons - origin.lon
+    east = np.radians(turn - 360.0 * np.round(turn / 360.0)) * across * np.cos(middle)
+    north = np.radians(lats - origin.lat) * along
+    return np.hypot(east, north)

@@ -1,0 +1,106 @@
+"""When a unit can be at a place: the protocol of ETA models, and the one without roads."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.distance import metres_many
+from geo.point import Box, Floats, Point
+
+TURNOUT_S: Final = 30.0
+
+
+class Moves(StrEnum):
+    """A unit's way of moving."""
+
+    FOOT = "foot"
+    BICYCLE = "bicycle"
+    EBIKE = "ebike"
+    MOTORBIKE = "motorbike"
+    CAR = "car"
+
+
+# A way of moving is written into arrays as its index here.
+MOVES: Final[tuple[Moves, ...]] = tuple(Moves)
+MoveCodes = NDArray[np.uint8]
+
+
+class Pace(NamedTuple):
+    """How fast a way of moving is, and how much longer than the straight line its way is."""
+
+    speed_mps: float
+    detour: float
+
+
+PACES: Final[dict[Moves, Pace]] = {
+    Moves.FOOT: Pace(1.4, 1.3),
+    Moves.BICYCLE: Pace(4.5, 1.3),
+    Moves.EBIKE: Pace(4.5, 1.3),
+    Moves.MOTORBIKE: Pace(8.3, 1.4),
+    Moves.CAR: Pace(8.3, 1.5),
+}
+
+
+class Quality(StrEnum):
+    """What an ETA was reckoned from; answers of two qualities are never ranked together."""
+
+    NETWORK = "network"
+    STRAIGHT_LINE = "straight_line"
+
+
+class Reach(NamedTuple):
+    """Every unit's way to one place, in the units' order; inf for both beyond the limit."""
+
+    eta_s: Floats
+    distance_m: Floats
+
+
+class EtaModel(Protocol):
+    """Whatever can tell when units arrive."""
+
+    @property
+    def quality(self) -> Quality:
+        """What all answers of this model are reckoned from."""
+        ...  # pragma: no cover - a protocol has no body
+
+    def etas(
+        self, target: Point, lons: Floats, lats: Floats, moves: MoveCodes, limit_s: float
+    ) -> Reach:
+        """Return turnout plus road seconds, and metres to go, of all units to one target.
+
+        `moves` are indexes of `MOVES`. What takes longer than `limit_s`, or has no known
+        place (NaN), is inf. Arrays are read, never changed or kept.
+        """
+        ...  # pragma: no cover - a protocol has no body
+
+
+class StraightLine:
+    """ETAs where no roads are loaded: straight line times detour, at a usual speed."""
+
+    quality: Final = Quality.STRAIGHT_LINE
+
+    def __init__(self, turnout_s: float = TURNOUT_S) -> None:
+        """Take the seconds between the alert and the first step."""
+        self.turnout_s = turnout_s
+        self._speed_mps = np.array([PACES[move].speed_mps for move in MOVES])
+        self._detour = np.array([PACES[move].detour for move in MOVES])
+        self._fastest_mps = max(pace.speed_mps / pace.detour for pace in PACES.values())
+
+    def etas(
+        self, target: Point, lons: Floats, lats: Floats, moves: MoveCodes, limit_s: float
+    ) -> Reach:
+        """Return every unit's ETA in seconds, and straight metres times detour."""
+        eta_s, distance_m = np.full(len(lons), np.inf), np.full(len(lons), np.inf)
+        near = self._near(target, lons, lats, limit_s)
+        road_m = metres_many(target, lons[near], lats[near]) * self._detour[moves[near]]
+        total_s = self.turnout_s + road_m / self._speed_mps[moves[near]]
+        inside = total_s <= limit_s
+        eta_s[near[inside]], distance_m[near[inside]] = total_s[inside], road_m[inside]
+        return Reach(eta_s, distance_m)
+
+    def _near(self, target: Point, lons: Floats, lats: Floats, limit_s: float) -> NDArray[np.intp]:
+        """Return the indexes of all that could be inside the limit with the fastest move."""
+        radius_m = max(limit_s - self.turnout_s, 0.0) * self._fastest_mps
+        return np.flatnonzero(Box.around(target, radius_m).contains_many(lons, lats))
