@@ -1,0 +1,51 @@
+"""What is written down: the append-only log, one entry a fact."""
+
+from enum import StrEnum
+from typing import Any
+
+from schemas.base import Instant, Record, UnitId
+
+
+class Event(StrEnum):
+    """Every kind of fact. Names are past tense; they are stored, so they are never renamed."""
+
+    REPORTED = "reported"
+    OPENED = "opened"
+    REJECTED = "rejected"
+    OFFERED = "offered"
+    DELIVERED = "offer_delivered"
+    SEEN = "offer_seen"
+    LAPSED = "offer_lapsed"
+    ACCEPTED = "offer_accepted"
+    DECLINED = "offer_declined"
+    EXPIRED = "offer_expired"
+    WITHDRAWN = "offer_withdrawn"
+    TAKEN = "offer_taken"
+    OFFER_CANCELLED = "offer_cancelled"
+    ASSIGNED = "assigned"
+    TASK_SEEN = "assignment_seen"
+    PROGRESSED = "assignment_progressed"
+    LATE = "late_progress"
+    BACKED_UP = "became_backup"
+    ASSIGNMENT_ENDED = "assignment_ended"
+    STATUS = "status_changed"
+    WIDENED = "ring_widened"
+    ESCALATED = "escalated"
+    SHORTFALL = "shortfall"
+    FOUND = "shortfall_over"
+    CANCELLED = "cancelled"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    DUTY = "duty_changed"
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """One line of the log. `n` is given by the store under the incident's lock, from 1, without gaps."""
+
+    type: Event
+    by: str
+    via: str
+    at: Instant
+    unit_id: UnitId | None = None
+    data: dict[str, Any] = {}
+    n: int = 0

@@ -1,0 +1,72 @@
+"""The escalation ladder: at which clock a response widens, and when a case wakes next.
+
+Clocks start at the call (mission, rule 12), so an incident that comes late by a slow feed escalates at once.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from dispatch.core.decision import EXPIRY_GRACE_S, Draft
+from dispatch.core.events import Event
+from dispatch.core.lifecycle import WANTS_UNITS
+from dispatch.core.offers import widen
+from schemas.base import Instant
+from schemas.incident import Mode, OfferState
+from schemas.plan import Level, Rung, Step
+
+LEVELS: Final[Mapping[Rung, Level]] = {
+    Rung.POLICE: Level.STREET,
+    Rung.STREET: Level.STREET,
+    Rung.PROFESSIONALS: Level.DISTRICT,
+}
+
+UNTIL: Final[Mapping[str, Callable[[Draft], bool]]] = {
+    "accepted": lambda draft: bool(draft.live_tasks()),
+    "arrived": lambda draft: draft.incident.arrived_at is not None,
+}
+
+
+def climb(draft: Draft) -> None:
+    """Take every step of the ladder whose clock has come."""
+    while (step := next_step(draft)) and step_at(draft, step) <= draft.now:
+        draft.set(step=draft.incident.step + 1)
+        if not UNTIL[step.until](draft):
+            take(draft, step)
+
+
+def next_step(draft: Draft) -> Step | None:
+    """Return the step to be taken next, while units are still wanted."""
+    steps = draft.context.plan.steps
+    if draft.incident.status not in WANTS_UNITS or draft.incident.step >= len(steps):
+        return None
+    return steps[draft.incident.step]
+
+
+def step_at(draft: Draft, step: Step) -> Instant:
+    """Return the instant a step is due."""
+    return draft.incident.called_at + timedelta(seconds=step.after_s)
+
+
+def take(draft: Draft, step: Step) -> None:
+    """Take one step, and say why in words."""
+    reason = f"not {step.until} {step.after_s} s after the call"
+    if step.ring_s is not None:
+        if step.ring_s > draft.incident.ring_s and draft.free_slots():
+            widen(draft, step.ring_s, reason)
+        return
+    draft.log(Event.ESCALATED, rung=step.rung, reason=reason if step.after_s else "life at stake")
+    draft.set(level=LEVELS.get(step.rung, draft.incident.level))
+
+
+def next_wake(draft: Draft) -> Instant | None:
+    """Return the nearest instant at which the case has something to do by itself."""
+    grace = timedelta(seconds=EXPIRY_GRACE_S)
+    live = draft.live_offers()
+    times = [o.lapse_at for o in live if o.state is OfferState.OPEN]
+    times += [o.exp_at + grace for o in live]
+    if step := next_step(draft):
+        times.append(step_at(draft, step))
+    if draft.incident.search_at and draft.incident.mode is Mode.AUTO:
+        times.append(draft.incident.search_at)
+    return min(times, default=None)

@@ -1,0 +1,192 @@
+"""The offer engine: how many, whom next, and closing on the best arrival (mission, rules 1 and 2)."""
+
+from datetime import timedelta
+from math import isfinite
+from typing import Final
+
+from dispatch.core.decision import Draft
+from dispatch.core.events import Event
+from dispatch.core.lifecycle import WANTS_UNITS, Trigger
+from dispatch.core.matching import (
+    PRIOR,
+    Found,
+    Reason,
+    p_arrived,
+    p_somebody,
+    smallest_set,
+)
+from schemas.base import Instant, UnitId
+from schemas.incident import Assignment, AssignmentState, Mode, Offer, OfferState, Role
+from schemas.wire import AssignEndWhy, OfferEndWhy
+
+RINGS_S: Final = (180, 300)
+SOONER_S: Final = 20
+"""A take-over needs an arrival clearly sooner (protocol, section 9)."""
+SEARCH_EVERY_S: Final = 10
+RELEASE_GAIN_S: Final = 30
+RELEASE_AWAY_S: Final = 60
+GENTLE_FROM_PRIORITY: Final = 3
+P_TOO_LOW: Final = 0.5
+
+NOT_AGAIN: Final = frozenset({OfferState.OPEN, OfferState.LAPSED, OfferState.DECLINED})
+LEFT_US: Final = frozenset(
+    {AssignmentState.ABORTED, AssignmentState.NO_SHOW, AssignmentState.RELEASED}
+)
+
+
+def excluded(draft: Draft) -> frozenset[UnitId]:
+    """Return the units not to be asked (again): being asked, said no, have the task, or left it."""
+    asked = {o.unit_id for o in draft.offers.values() if o.state in NOT_AGAIN}
+    tasked = {a.unit_id for a in draft.live_tasks()}
+    left = {a.unit_id for a in draft.tasks.values() if a.state in LEFT_US}
+    return frozenset(asked | tasked | left)
+
+
+def top_up(draft: Draft) -> None:
+    """Keep enough offers out for every free slot; widen an empty ring; say what is short."""
+    incident = draft.incident
+    if incident.status not in WANTS_UNITS or incident.mode is not Mode.AUTO:
+        return
+    short = [reason for slot in draft.free_slots() if (reason := _fill(draft, slot))]
+    _note_shortfall(draft, short[0] if short else None)
+
+
+def outstanding(draft: Draft, slot: int) -> list[Offer]:
+    """Return the offers of a slot that still ring."""
+    return [o for o in draft.live_offers() if o.slot == slot and o.state is OfferState.OPEN]
+
+
+def expected(draft: Draft, slot: int, by_s: int) -> float:
+    """Return the chance that one of those asked for the slot is there `by_s` after now."""
+    asked = (o for o in draft.live_offers() if o.slot == slot)
+    return p_somebody(PRIOR * p_arrived(_eta_s(draft, o), by_s) for o in asked)
+
+
+def _fill(draft: Draft, slot: int) -> str | None:
+    """Ask for one slot; return why fewer than wanted could be asked."""
+    reason = _ask(draft, slot)
+    while reason and _thin(draft, slot) and _widen(draft, reason):
+        reason = _ask(draft, slot)
+    return reason
+
+
+def _thin(draft: Draft, slot: int) -> bool:
+    return expected(draft, slot, draft.incident.ring_s) < P_TOO_LOW
+
+
+def _ask(draft: Draft, slot: int) -> str | None:
+    need, ring_s, plan = draft.incident.needs[slot], draft.incident.ring_s, draft.context.plan
+    ringing = len(outstanding(draft, slot))
+    room = plan.most - sum(o.slot == slot for o in draft.live_offers())
+    if room <= 0:
+        return None
+    if plan.aim_p is None and ringing >= plan.k:
+        return None
+    found = draft.context.field.candidates(need, ring_s, excluded(draft))
+    wanted = plan.k - ringing
+    if plan.aim_p is not None:
+        held = expected(draft, slot, plan.aim_s)
+        wanted = max(wanted, smallest_set(found.candidates, plan.aim_p, plan.aim_s, held))
+    chosen = found.candidates[: max(0, min(wanted, room))]
+    for candidate in chosen:
+        draft.ask(candidate, slot, ring_s)
+    return why_short(found, ring_s) if ringing + len(chosen) < plan.k else None
+
+
+def why_short(found: Found, ring_s: int) -> str:
+    """Say in a word why nobody (more) can be asked: the bar that stopped most, or an empty ring."""
+    others = {r: n for r, n in found.left_out.items() if r is not Reason.ASKED_BEFORE}
+    if others:
+        return max(others, key=lambda r: others[r])
+    return "all_asked" if found.left_out else f"no_unit_within_{ring_s}_s"
+
+
+def _widen(draft: Draft, reason: str) -> bool:
+    wider = next((ring for ring in RINGS_S if ring > draft.incident.ring_s), None)
+    if wider is None:
+        return False
+    widen(draft, wider, reason)
+    return True
+
+
+def widen(draft: Draft, ring_s: int, reason: str) -> None:
+    """Draw offers from a wider ring from now on."""
+    draft.log(Event.WIDENED, before_s=draft.incident.ring_s, after_s=ring_s, reason=reason)
+    draft.set(ring_s=ring_s)
+
+
+def _note_shortfall(draft: Draft, reason: str | None) -> None:
+    again = None if reason is None else draft.now + timedelta(seconds=SEARCH_EVERY_S)
+    if reason != draft.incident.shortfall:
+        event = Event.SHORTFALL if reason else Event.FOUND
+        draft.log(event, reason=reason or draft.incident.shortfall)
+    draft.set(shortfall=reason, search_at=again)
+
+
+# Closing on the best arrival. ----------------------------------------------------------------
+
+
+def _eta_s(draft: Draft, offer: Offer) -> float:
+    """Return the newest ETA of an asked unit; the one it was asked with where none is known."""
+    newest = draft.context.field.eta_s(offer.unit_id)
+    return newest if isfinite(newest) else offer.eta_s
+
+
+def arrival(draft: Draft, offer: Offer) -> tuple[float, Instant]:
+    """Return seconds to go and the instant a unit would be there if it left now."""
+    eta_s = _eta_s(draft, offer)
+    return eta_s, draft.now + timedelta(seconds=eta_s)
+
+
+def slot_for(draft: Draft, offer: Offer, arrive_at: Instant) -> int | None:
+    """Return the slot an answer fills: a free one, else the one it can be at clearly sooner."""
+    fits = [i for i in range(len(draft.incident.needs)) if _fits(draft, offer, i)]
+    free = [i for i in draft.free_slots() if i in fits]
+    if free:
+        return offer.slot if offer.slot in free else free[0]
+    beaten = [h for i in fits if (h := draft.holder(i)) and _beats(arrive_at, h)]
+    return max(beaten, key=lambda h: h.arrive_at).slot if beaten else None
+
+
+def _fits(draft: Draft, offer: Offer, slot: int) -> bool:
+    need = draft.incident.needs[slot]
+    return slot == offer.slot or draft.context.field.capable(offer.unit_id, need)
+
+
+def _beats(arrive_at: Instant, holder: Assignment) -> bool:
+    there = holder.arrived_at is not None
+    return not there and arrive_at <= holder.arrive_at - timedelta(seconds=SOONER_S)
+
+
+def overtake(draft: Draft, holder: Assignment) -> None:
+    """Let the one overtaken go on as backup; it is released later, gently or not at all."""
+    draft.change_task(holder, Event.BACKED_UP, role=Role.BACKUP)
+
+
+def end_hopeless(draft: Draft) -> None:
+    """End the offers that can no longer arrive sooner than the holders of all slots."""
+    if draft.free_slots():
+        return
+    for offer in draft.live_offers():
+        if slot_for(draft, offer, arrival(draft, offer)[1]) is None:
+            draft.end_offer(offer, Trigger.TAKE, Event.TAKEN, OfferEndWhy.TAKEN)
+
+
+def release_backups(draft: Draft) -> None:
+    """Call back those overtaken, when the sooner unit is really there, or really moving (pri 3, 4)."""
+    for task in draft.live_tasks():
+        holder = draft.holder(task.slot)
+        if task.role is Role.BACKUP and holder and _may_go_home(draft, task, holder):
+            draft.end_task(task, Trigger.OVERTAKE, AssignEndWhy.OVERTAKEN)
+
+
+def _may_go_home(draft: Draft, task: Assignment, holder: Assignment) -> bool:
+    if task.arrived_at is not None:
+        return False
+    if holder.arrived_at is not None:
+        return True
+    gain_s = (task.arrive_at - holder.arrive_at).total_seconds()
+    away_s = (task.arrive_at - draft.now).total_seconds()
+    gentle = draft.incident.priority >= GENTLE_FROM_PRIORITY
+    moving = holder.en_route_at is not None
+    return gentle and moving and gain_s >= RELEASE_GAIN_S and away_s > RELEASE_AWAY_S

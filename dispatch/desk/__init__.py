@@ -1,0 +1,1 @@
+"""The one way to change anything: load, decide, commit, apply, effects."""

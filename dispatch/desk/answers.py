@@ -1,0 +1,107 @@
+"""What callers are told: committed cases as JSON for people, ok and err frames for phones."""
+
+from typing import Final
+
+import msgspec
+
+from dispatch.core.decision import Decision
+from dispatch.core.errors import Conflict, Refusal, Temporary
+from dispatch.live.fleet import Fleet
+from dispatch.ports import Answer
+from schemas.base import Instant
+from schemas.incident import Assignment, Case, Incident, Offer
+from schemas.rest import AssignmentView, IncidentView, OfferView, Position, UnitView
+from schemas.unit import Unit
+from schemas.wire import Err, Ok
+
+CREATED: Final = 201
+DONE: Final = 200
+REFUSED: Final = 409
+
+
+def incident_view(case: Case) -> IncidentView:
+    """Return a case as the command centre reads it."""
+    return msgspec.structs.replace(
+        brief_view(case.incident),
+        offers=tuple(_offer_view(o) for o in case.offers),
+        assignments=tuple(_assignment_view(a) for a in case.assignments),
+    )
+
+
+def brief_view(incident: Incident) -> IncidentView:
+    """Return an incident without its offers and assignments, as lists show it."""
+    fields = msgspec.structs.asdict(incident)
+    return msgspec.convert(
+        {
+            **{name: fields[name] for name in _SHARED},
+            "jurisdiction": incident.juris,
+            "position": Position(lon=incident.lon, lat=incident.lat),
+        },
+        IncidentView,
+        from_attributes=True,
+    )
+
+
+_SHARED: Final = frozenset(Incident.__struct_fields__) & frozenset(IncidentView.__struct_fields__)
+
+
+def _offer_view(offer: Offer) -> OfferView:
+    return msgspec.convert(offer, OfferView, from_attributes=True)
+
+
+def _assignment_view(task: Assignment) -> AssignmentView:
+    return msgspec.convert(task, AssignmentView, from_attributes=True)
+
+
+def unit_view(fleet: Fleet, unit: Unit, now: Instant) -> UnitView:
+    """Return a unit as the command centre sees it now."""
+    now_s = now.timestamp()
+    standing = fleet.standing(unit.id, now_s)
+    return UnitView(
+        id=unit.id,
+        code=unit.code,
+        name=unit.name,
+        kind=unit.kind,
+        jurisdiction=unit.juris,
+        state=fleet.state(unit.id),
+        link=fleet.link(unit.id, now_s),
+        moves=unit.moves,
+        capabilities=unit.capabilities,
+        home=Position(lon=unit.lon, lat=unit.lat),
+        position=Position(lon=standing.place.lon, lat=standing.place.lat),
+        position_age_s=standing.age_s,
+        on_duty=fleet.on_duty(unit.id),
+    )
+
+
+def created(decision: Decision) -> Answer:
+    """Answer the opening of an incident."""
+    return Answer(status=CREATED, body=_raw(incident_view(decision.case)))
+
+
+def changed(decision: Decision) -> Answer:
+    """Answer a change of an incident."""
+    return Answer(status=DONE, body=_raw(incident_view(decision.case)))
+
+
+def to_phone(command_id: str, decision: Decision) -> Answer:
+    """Answer a phone's command as its ok or err frame."""
+    if decision.refusal is not None:
+        return Answer(status=REFUSED, body=_raw(err(command_id, decision.refusal)))
+    return Answer(status=DONE, body=_raw(Ok(re=command_id, result=decision.result)))
+
+
+def err(command_id: str | None, refusal: Refusal) -> Err:
+    """Return the err frame of a refusal."""
+    return Err(
+        re=command_id,
+        code=refusal.code,
+        msg=refusal.detail,
+        path=refusal.path,
+        st=refusal.state if isinstance(refusal, Conflict) else None,
+        retry_ms=refusal.retry_ms if isinstance(refusal, Temporary) else None,
+    )
+
+
+def _raw(body: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(body))

@@ -1,0 +1,392 @@
+"""The desk: every change of an incident is loaded, decided, committed, applied and then sent, in this order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+from itertools import islice
+from typing import Final
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from dispatch.auth import Grant, Keyring, Right, rights
+from dispatch.core.commands import Command, Open, UnitGone, Wake
+from dispatch.core.decide import decide, open_case
+from dispatch.core.decision import ENGINE, Actor, Context, Decision
+from dispatch.core.errors import (
+    Conflict,
+    Forbidden,
+    IdReuse,
+    Invalid,
+    NotFound,
+    Overloaded,
+    Unavailable,
+)
+from dispatch.core.events import Entry, Event
+from dispatch.core.plans import plan_for
+from dispatch.desk import answers
+from dispatch.desk.preview import preview
+from dispatch.live.board import Board
+from dispatch.live.field import FleetField
+from dispatch.live.fleet import Fleet
+from dispatch.live.roster import Roster
+from dispatch.ports import (
+    AlreadyAnswered,
+    Answer,
+    Clock,
+    Due,
+    Loaded,
+    Once,
+    Outbound,
+    Sealed,
+    StaleCase,
+    Store,
+    StoreAway,
+    UnitTaken,
+)
+from dispatch.telemetry import Metrics
+from geo.datum import point_to_wgs84
+from geo.jurisdiction import JurisdictionIndex, within
+from geo.point import Box, Point
+from schemas.base import IncidentId, Instant, Record, UnitId
+from schemas.incident import Case, Incident, Status
+from schemas.rest import Candidates, OpenIncident, UnitView
+
+RACES_MOST: Final = 6
+AWAY_S: Final = 3.0
+AWAY_PAUSE_S: Final = 0.1
+CALL_EARLY: Final = timedelta(seconds=60)
+CALL_OLD: Final = timedelta(hours=24)
+SOON_MOST: Final = 20
+
+Render = Callable[[Decision], Answer]
+NOTHING: Final = Answer(status=answers.DONE, body=msgspec.Raw(b"null"))
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """What a command was answered, and whether it had been answered before."""
+
+    answer: Answer
+    replayed: bool = False
+
+
+class Nowhere:
+    """The lane of a process without phones."""
+
+    def push(self, sealed: Sequence[Sealed]) -> None:
+        """Leave the frames to the outbox."""
+
+    def close_unit(self, unit_id: UnitId, code: int) -> None:
+        """Close nothing."""
+
+
+class Desk:
+    """Decides. Memory ranks, the store arbitrates: what it refuses is decided again."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        fleet: Fleet,
+        board: Board,
+        roster: Roster,
+        places: JurisdictionIndex,
+        keyring: Keyring,
+        metrics: Metrics,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.fleet = fleet
+        self.board = board
+        self.roster = roster
+        self.places = places
+        self.keyring = keyring
+        self.metrics = metrics
+        self.soon: set[IncidentId] = set()
+        self.reread: set[UnitId] = set()
+        self.poke = asyncio.Event()
+        self.store_answers = True
+        self._outbound: Outbound = Nowhere()
+        self._turns: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
+        self.alive: Callable[[], bool] = lambda: True
+
+    def send_through(self, outbound: Outbound) -> None:
+        """Hand committed frames to this lane from now on; until then they wait in the outbox."""
+        self._outbound = outbound
+
+    # Commands. -------------------------------------------------------------------------------
+
+    async def open(
+        self, body: OpenIncident, grant: Grant, once: Once, received_at: Instant
+    ) -> Outcome:
+        """Open an incident, ask the first units, and answer with the whole case."""
+        if Right.OPEN not in rights(grant):
+            grant.require(Right.REPORT)
+        incident = self.incident(body, grant, received_at)
+        command = Open(incident=incident, trusted=Right.OPEN in rights(grant))
+
+        def decided(_: Loaded) -> Decision:
+            return open_case(command, self._context(incident, _actor(grant)))
+
+        return await self._run(None, decided, once, answers.created)
+
+    async def act(
+        self, incident_id: IncidentId, command: Command, grant: Grant, right: Right, once: Once
+    ) -> Outcome:
+        """Carry out a person's command on an incident of his jurisdiction."""
+        grant.require(right)
+        return await self.carry_out(
+            incident_id, command, _actor(grant), once, answers.changed, grant=grant
+        )
+
+    async def carry_out(
+        self,
+        incident_id: IncidentId,
+        command: Command,
+        actor: Actor,
+        once: Once,
+        render: Render,
+        *,
+        grant: Grant | None = None,
+    ) -> Outcome:
+        """Carry out a command once; raise its refusal when it changes nothing."""
+
+        def decided(loaded: Loaded) -> Decision:
+            case = _in_scope(loaded.case, grant)
+            return decide(case, command, self._context(case.incident, actor))
+
+        return await self._run(incident_id, decided, once, render)
+
+    async def tick(self, due: Due) -> None:
+        """Do what a clock asks for."""
+        command: Command = Wake()
+        if due.unit_id:
+            command = UnitGone(unit_id=due.unit_id, engaged=due.kind == "unit_engaged")
+
+        def decided(loaded: Loaded) -> Decision:
+            case = _in_scope(loaded.case, None)
+            return decide(case, command, self._context(case.incident, ENGINE))
+
+        await self._run(due.incident_id, decided, None, None, due_id=due.id)
+
+    # Looks. ----------------------------------------------------------------------------------
+
+    def incident(self, body: OpenIncident, grant: Grant, received_at: Instant) -> Incident:
+        """Return the incident a body describes; refuse what cannot be."""
+        called_at = body.called_at or received_at
+        if called_at > received_at + CALL_EARLY:
+            raise Invalid("called_at lies in the future", path="$.called_at")
+        if called_at < received_at - CALL_OLD:
+            raise Invalid("called_at is more than 24 h ago", path="$.called_at")
+        given = Point(body.position.lon, body.position.lat)
+        place = point_to_wgs84(given, body.position.datum)
+        juris = self.places.deepest(place)
+        if juris is None:
+            raise Invalid("the position lies outside the city", path="$.position")
+        if not within(juris.path, grant.juris):
+            raise Forbidden("the position lies outside your jurisdiction")
+        plan = plan_for(body.kind, body.priority)
+        return Incident(
+            id=IncidentId(self.clock.new_id()),
+            kind=body.kind,
+            priority=body.priority,
+            lon=place.lon,
+            lat=place.lat,
+            given_lon=given.lon,
+            given_lat=given.lat,
+            given_datum=body.position.datum,
+            juris=juris.path,
+            title=body.title,
+            status=Status.REPORTED,
+            called_at=min(called_at, received_at),
+            opened_at=received_at,
+            address=body.address,
+            note=body.note,
+            source=body.source or grant.role,
+            ext_id=body.ext_id,
+            ext_rev=body.ext_rev,
+            drill=body.drill,
+            needs=tuple(body.needs) if body.needs else plan.needs,
+            ring_s=plan.ring_s,
+        )
+
+    async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
+        """Return a case of the asker's jurisdiction, as it is on disk."""
+        grant.require(Right.SEE_INCIDENTS)
+        with _available():
+            loaded = await self.store.load(incident_id, None)
+        return _in_scope(loaded.case, grant)
+
+    async def incidents(
+        self, grant: Grant, *, status: Sequence[str], before: IncidentId | None, limit: int
+    ) -> list[Incident]:
+        """Return incidents of the asker's jurisdiction, newest first."""
+        grant.require(Right.SEE_INCIDENTS)
+        with _available():
+            return await self.store.incidents(grant.juris, status, before, limit)
+
+    async def timeline(
+        self, incident_id: IncidentId, grant: Grant, after: int, limit: int
+    ) -> list[Entry]:
+        """Return what happened to an incident, oldest first."""
+        await self.case(incident_id, grant)
+        with _available():
+            return await self.store.timeline(incident_id, after, limit)
+
+    def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
+        """Return who would be asked; nothing is sent."""
+        if Right.OPEN not in rights(grant):
+            grant.require(Right.SEE_UNITS)
+        incident = self.incident(body, grant, self.clock.now())
+        return preview(incident, self._context(incident, _actor(grant)), self.fleet)
+
+    def units(
+        self, grant: Grant, *, juris: str | None, box: Box | None, after: UnitId | None, limit: int
+    ) -> list[UnitView]:
+        """Return units of the asker's jurisdiction, ordered by id."""
+        grant.require(Right.SEE_UNITS)
+        now = self.clock.now()
+        inside = self.fleet.inside(box, now.timestamp()) if box else None
+        chosen = (
+            unit
+            for unit in self.fleet.after(after)
+            if within(unit.juris, grant.juris)
+            and (juris is None or within(unit.juris, juris))
+            and (inside is None or unit.id in inside)
+        )
+        return [answers.unit_view(self.fleet, unit, now) for unit in islice(chosen, limit)]
+
+    def unit(self, unit_id: UnitId, grant: Grant) -> UnitView:
+        """Return one unit of the asker's jurisdiction."""
+        grant.require(Right.SEE_UNITS)
+        unit = self.fleet.unit(unit_id)
+        if unit is None:
+            raise NotFound("no such unit")
+        grant.require(Right.SEE_UNITS, unit.juris)
+        return answers.unit_view(self.fleet, unit, self.clock.now())
+
+    def ready(self) -> dict[str, bool]:
+        """Return what has to be true before anybody may rely on this process."""
+        return {"store": self.store_answers, "fleet": len(self.fleet) > 0, "clocks": self.alive()}
+
+    # The one way to change anything. ---------------------------------------------------------
+
+    async def _run(
+        self,
+        incident_id: IncidentId | None,
+        decided: Callable[[Loaded], Decision],
+        once: Once | None,
+        render: Render | None,
+        *,
+        due_id: int | None = None,
+    ) -> Outcome:
+        async with self._turn(incident_id):
+            deadline = self.clock.now() + timedelta(seconds=AWAY_S)
+            for _ in range(RACES_MOST):
+                try:
+                    return await self._attempt(incident_id, decided, once, render, due_id)
+                except StaleCase as stale:
+                    if incident_id is None:
+                        raise Conflict("an incident of this source and ext_id exists") from stale
+                except AlreadyAnswered:
+                    continue
+                except UnitTaken as taken:
+                    self.reread.update(taken.unit_ids)
+                    raise Conflict("the unit has another task", state="engaged") from taken
+                except StoreAway as away:
+                    if self.clock.now() >= deadline:
+                        raise Unavailable("the store does not answer; try again") from away
+                    await asyncio.sleep(AWAY_PAUSE_S)
+        raise Overloaded("too many decisions on this incident at once")
+
+    async def _attempt(
+        self,
+        incident_id: IncidentId | None,
+        decided: Callable[[Loaded], Decision],
+        once: Once | None,
+        render: Render | None,
+        due_id: int | None,
+    ) -> Outcome:
+        loaded = await self.store.load(incident_id, once)
+        if loaded.answer is not None:
+            return _replay(loaded, loaded.answer)
+        decision = decided(loaded)
+        answer = render(decision) if render else NOTHING
+        sealed = await self.store.commit(decision, once, answer, self.clock.now(), due_id)
+        self._apply(decision, sealed)
+        return Outcome(answer=answer)
+
+    async def refresh(self, unit_ids: Sequence[UnitId]) -> None:
+        """Take units and their crews as the store has them."""
+        rows = await self.store.unit_rows(self.clock.now(), unit_ids)
+        for row in rows:
+            self.fleet.put(row)
+        self.roster.put(await self.store.crews(unit_ids))
+
+    def _apply(self, decision: Decision, sealed: Sequence[Sealed]) -> None:
+        """Make visible what is now on disk."""
+        self.board.put(decision.case)
+        self.fleet.fold(decision.entries)
+        for letter in sealed:
+            self.roster.sealed(letter.device_id, letter.seq)
+        self._outbound.push(sealed)
+        self.metrics.decided(decision)
+        self._look_ahead(decision.entries)
+
+    def _look_ahead(self, entries: Iterable[Entry]) -> None:
+        """Wake the due loop where a decision means something for other incidents."""
+        for entry in entries:
+            if entry.type is Event.ASSIGNMENT_ENDED and entry.unit_id:
+                self.reread.add(entry.unit_id)
+                self.soon.update(self.board.waiting()[:SOON_MOST])
+        self.poke.set()
+
+    @asynccontextmanager
+    async def _turn(self, incident_id: IncidentId | None) -> AsyncIterator[None]:
+        """Let decisions of this process on one incident follow each other."""
+        if incident_id is None:
+            yield
+            return
+        lock = self._turns.setdefault(incident_id, asyncio.Lock())
+        async with lock:
+            yield
+
+    def _context(self, incident: Incident, actor: Actor) -> Context:
+        now = self.clock.now()
+        place = Point(incident.lon, incident.lat)
+        return Context(
+            now=now,
+            actor=actor,
+            plan=plan_for(incident.kind, incident.priority),
+            field=FleetField(self.fleet, place, now.timestamp()),
+            new_id=self.clock.new_id,
+        )
+
+
+def _in_scope(case: Case | None, grant: Grant | None) -> Case:
+    if case is None:
+        raise NotFound("no such incident")
+    if grant is not None and not within(case.incident.juris, grant.juris):
+        raise NotFound("no such incident")
+    return case
+
+
+def _replay(loaded: Loaded, answer: Answer) -> Outcome:
+    if not loaded.same_payload:
+        raise IdReuse("this id was used with another payload")
+    return Outcome(answer=answer, replayed=True)
+
+
+def _actor(grant: Grant) -> Actor:
+    return Actor(by=f"key:{grant.key_id}", via="api")
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    """Say honestly that a look needs the store."""
+    try:
+        yield
+    except StoreAway as away:
+        raise Unavailable("the store does not answer; try again") from away

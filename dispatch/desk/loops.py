@@ -1,0 +1,171 @@
+"""What runs by itself: the clocks of cases, positions to disk, acknowledgements, memory read again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+import structlog
+
+from dispatch.auth import Grant, Role
+from dispatch.core.errors import Refusal
+from dispatch.desk.desk import Desk
+from dispatch.desk.phones import Phones
+from dispatch.ports import Due, StoreAway
+from schemas.base import Instant, UnitId
+from schemas.unit import Position
+
+log = structlog.get_logger()
+
+DUE_EVERY_S: Final = 0.25
+DUE_MOST: Final = 100
+DUE_AT_ONCE: Final = 8
+ACKS_EVERY_S: Final = 0.25
+POSITIONS_EVERY_S: Final = 1.0
+REREAD_EVERY_S: Final = 10.0
+SWEEP_SOON_S: Final = 0.5
+KEYS_EVERY_S: Final = 1.0
+CLOCK_EVERY_S: Final = 60.0
+CLOCK_OFF_S: Final = 0.5
+
+
+class SetClock(Protocol):
+    """Takes the database's time."""
+
+    def __call__(self, instant: Instant, *, round_trip_s: float) -> timedelta:
+        """Return how far the clock was off."""
+
+
+class Loops:
+    """The desk's own tasks. Each survives the store's absence; each ends with the group."""
+
+    def __init__(self, desk: Desk, phones: Phones, set_clock: SetClock) -> None:
+        self._desk = desk
+        self._phones = phones
+        self._set_clock = set_clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Start everything in a group."""
+        beats: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (ACKS_EVERY_S, self._phones.flush_acks),
+            (POSITIONS_EVERY_S, self.keep_positions),
+            (SWEEP_SOON_S, self.reread_freed),
+            (REREAD_EVERY_S, self.reread_busy),
+            (KEYS_EVERY_S, self.reread_keys),
+            (CLOCK_EVERY_S, self.set_clock),
+        ]
+        self._tasks = [group.create_task(self._every(s, work)) for s, work in beats]
+        self._tasks.append(group.create_task(self._due()))
+        self._desk.alive = self.alive
+
+    def alive(self) -> bool:
+        """Say whether all of them still run."""
+        return not any(task.done() for task in self._tasks)
+
+    def stop(self) -> None:
+        """End them."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except StoreAway as away:
+                self._desk.store_answers = False
+                log.warning("store_away", work=work.__name__, error=str(away))
+            else:
+                self._desk.store_answers = True
+
+    # Clocks. ---------------------------------------------------------------------------------
+
+    async def _due(self) -> None:
+        """Sleep to the next look, at most a quarter second; then run what has come."""
+        while True:
+            try:
+                async with asyncio.timeout(DUE_EVERY_S):
+                    await self._desk.poke.wait()
+            except TimeoutError:
+                pass
+            self._desk.poke.clear()
+            try:
+                await self.run_due()
+            except StoreAway as away:
+                log.warning("store_away", work="due", error=str(away))
+                await asyncio.sleep(DUE_EVERY_S)
+
+    async def run_due(self) -> int:
+        """Run every moment that has come; return how many."""
+        await self._search_again()
+        ran = 0
+        while rows := await self._desk.store.claim_due(DUE_MOST, self._desk.clock.now()):
+            ran += len(rows)
+            turn = asyncio.Semaphore(DUE_AT_ONCE)
+            await asyncio.gather(*(self._tick(due, turn) for due in rows))
+            if len(rows) < DUE_MOST:
+                break
+        return ran
+
+    async def _tick(self, due: Due, turn: asyncio.Semaphore) -> None:
+        async with turn:
+            try:
+                await self._desk.tick(due)
+            except Refusal as refusal:
+                log.warning("clock_refused", incident=due.incident_id, code=refusal.code)
+
+    async def _search_again(self) -> None:
+        """Search at once for those short of units, when one has become free."""
+        soon, self._desk.soon = self._desk.soon, set()
+        for incident_id in sorted(soon):
+            wake = Due(id=0, incident_id=incident_id, kind="wake", unit_id=None)
+            await self._tick(wake, asyncio.Semaphore(1))
+
+    # Memory and store. -----------------------------------------------------------------------
+
+    async def keep_positions(self) -> None:
+        """Write down who has moved."""
+        kept = self._desk.fleet.to_keep()
+        if kept:
+            await self._desk.store.checkpoint(
+                [
+                    Position(
+                        unit_id=unit_id,
+                        lon=place.lon,
+                        lat=place.lat,
+                        acc_m=acc_m,
+                        at=datetime.fromtimestamp(at_s, UTC),
+                    )
+                    for unit_id, place, acc_m, at_s in kept
+                ]
+            )
+
+    async def reread_freed(self) -> None:
+        """Read again the units whose state may be other than memory thinks."""
+        ids, self._desk.reread = self._desk.reread, set()
+        await self._reread(sorted(ids))
+
+    async def reread_busy(self) -> None:
+        """Read again all that are thought to be asked or engaged: memory is only a hint."""
+        await self._reread(self._desk.fleet.busy())
+
+    async def _reread(self, ids: list[UnitId]) -> None:
+        if ids:
+            await self._desk.refresh(ids)
+
+    async def reread_keys(self) -> None:
+        """Take the API keys in force: a revoked one opens nothing a second later."""
+        keys = await self._desk.store.keys()
+        self._desk.keyring.replace(
+            (k.hash, Grant(key_id=k.id, role=Role(k.role), juris=k.juris)) for k in keys
+        )
+
+    async def set_clock(self) -> None:
+        """Follow the database's time: clocks of cases must agree wherever they are read."""
+        before = self._desk.clock.now()
+        instant = await self._desk.store.now()
+        round_trip_s = (self._desk.clock.now() - before).total_seconds()
+        off = self._set_clock(instant, round_trip_s=round_trip_s)
+        if abs(off.total_seconds()) > CLOCK_OFF_S:
+            log.warning("clock_was_off", seconds=off.total_seconds())

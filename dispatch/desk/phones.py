@@ -1,0 +1,320 @@
+"""What a phone may ask of the desk, and what it is told: identity, state, commands, fixes, acknowledgements."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from dispatch.auth import token_hash
+from dispatch.core.commands import Accept, Command, Decline, Report, SeeOffer, SeeTask
+from dispatch.core.decision import Actor
+from dispatch.core.errors import (
+    IdReuse,
+    NotFound,
+    NotOnDuty,
+    Refusal,
+    Temporary,
+    Unauthenticated,
+    Unavailable,
+)
+from dispatch.core.fixes import Fix, judge
+from dispatch.core.frames import assign_frame, offer_frame
+from dispatch.desk import answers
+from dispatch.desk.desk import Desk
+from dispatch.ports import (
+    AlreadyAnswered,
+    Answer,
+    Clock,
+    DutyChange,
+    Identity,
+    Once,
+    Outbox,
+    StoreAway,
+)
+from schemas import wire
+from schemas.base import AssignmentId, DeviceId, IncidentId, OfferId
+from schemas.unit import Duty, UnitState
+
+log = structlog.get_logger()
+
+POLICY: Final = wire.Policy(
+    state={
+        UnitState.AVAILABLE: wire.Cadence(every_s=60, move_m=50, hb=30),
+        UnitState.PAUSED: wire.Cadence(every_s=180, move_m=200, hb=30),
+        UnitState.OFFERED: wire.Cadence(every_s=3, move_m=10, hb=5),
+        UnitState.ENGAGED: wire.Cadence(every_s=3, move_m=10, hb=5),
+        "fixed": wire.Cadence(every_s=180, move_m=50, hb=30),
+        "on_scene": wire.Cadence(every_s=15, move_m=25, hb=5),
+    }
+)
+DUTIES: Final = {
+    wire.DutyCall.ON: Duty.ON,
+    wire.DutyCall.PAUSE: Duty.PAUSED,
+    wire.DutyCall.OFF: Duty.OFF,
+}
+DUTY_TRIES: Final = 3
+_answer: Final[msgspec.json.Decoder[wire.Ok | wire.Err]] = msgspec.json.Decoder(wire.Ok | wire.Err)
+
+
+class Phones:
+    """The desk as phones see it."""
+
+    def __init__(self, desk: Desk, epoch: str) -> None:
+        self.clock: Clock = desk.clock
+        self.epoch = epoch
+        self._desk = desk
+        self._roster = desk.roster
+        self._last: dict[DeviceId, Fix] = {}
+        self._acks: dict[DeviceId, int] = {}
+        self._online = 0
+
+    # Who. ------------------------------------------------------------------------------------
+
+    async def identify(self, token: str) -> Identity:
+        """Return whose token this is.
+
+        Raises:
+            Unauthenticated: a look-up said no.
+            Unavailable: it could not be looked up.
+        """
+        hashed = token_hash(token)
+        known = self._roster.find(hashed)
+        if known is not None:
+            return known
+        try:
+            found = await self._desk.store.identify(hashed)
+        except StoreAway as away:
+            raise Unavailable("cannot check the token now") from away
+        if found is None:
+            raise Unauthenticated("unknown or revoked token")
+        self._roster.add(hashed, found)
+        return found
+
+    def connected(self, identity: Identity) -> None:
+        """Count a phone in."""
+        self._online += 1
+        self._desk.metrics.phones.set(self._online)
+        self._desk.fleet.connected(identity.unit_id, +1)
+
+    def disconnected(self, identity: Identity) -> None:
+        """Count a phone out."""
+        self._online -= 1
+        self._desk.metrics.phones.set(self._online)
+        self._desk.fleet.connected(identity.unit_id, -1)
+
+    def online(self) -> int:
+        """Return how many phones are connected."""
+        return self._online
+
+    # What it is told. ------------------------------------------------------------------------
+
+    def state(self, identity: Identity) -> wire.PhoneState:
+        """Return the whole truth for one phone, WGS-84; a phone off duty is not rung up."""
+        now, unit_id = self.clock.now(), identity.unit_id
+        duty = self._roster.duty(unit_id, identity.member_id)
+        offers = self._desk.board.offers_to(unit_id) if duty is Duty.ON else []
+        tasks = self._desk.board.tasks_of(unit_id)
+        known = unit_id in self._desk.fleet
+        return wire.PhoneState(
+            duty=duty,
+            unit_state=self._desk.fleet.state(unit_id) if known else UnitState.OFF,
+            offers=[offer_frame(incident, offer, now) for incident, offer in offers],
+            assigns=[assign_frame(incident, task) for incident, task in tasks],
+            crew=[
+                wire.CrewMember(member=m.id, name=m.name, duty=m.duty)
+                for m in self._roster.crew(unit_id)
+            ],
+            policy=POLICY,
+        )
+
+    def head(self, device_id: DeviceId) -> int:
+        """Return the highest seq given to a phone."""
+        return self._roster.head(device_id)
+
+    async def mail(self, device_id: DeviceId, after: int, limit: int) -> list[Outbox]:
+        """Return a phone's waiting mail above a seq; raise `StoreAway` while it cannot be read."""
+        return await self._desk.store.outbox(device_id, after, limit, self.clock.now())
+
+    # What it says. ---------------------------------------------------------------------------
+
+    def acknowledge(self, device_id: DeviceId, seq: int) -> bool:
+        """Note how far a phone has its mail; `False` where it claims more than was ever given."""
+        if seq > self._roster.head(device_id):
+            return False
+        if seq > self._acks.get(device_id, 0):
+            self._acks[device_id] = seq
+        return True
+
+    async def flush_acks(self) -> None:
+        """Write down what was acknowledged since the last time; what fails is tried again."""
+        acks, self._acks = self._acks, {}
+        if not acks:
+            return
+        try:
+            await self._desk.store.acknowledge(acks, self.clock.now())
+        except StoreAway:
+            self._acks = {**acks, **self._acks}
+
+    def fixes(self, identity: Identity, frame: wire.Loc) -> list[tuple[int, str]]:
+        """Take a batch of fixes; return the rows that do not count, by index and reason.
+
+        Raises:
+            NotOnDuty: the member is off duty and the unit on no call; nothing was stored.
+        """
+        self._require_duty(identity)
+        now_s = self.clock.now().timestamp()
+        bad: list[tuple[int, str]] = []
+        last = self._last.get(identity.device_id)
+        for index, raw in enumerate(frame.f):
+            verdict = judge(raw, frame.d, frame.ts, now_s, last)
+            if isinstance(verdict, Fix):
+                last = verdict
+            else:
+                bad.append((index, verdict))
+                self._desk.metrics.fixes.labels(verdict).inc()
+        self._take(identity, last)
+        return bad
+
+    def _take(self, identity: Identity, fix: Fix | None) -> None:
+        if fix is not None and self._last.get(identity.device_id) is not fix:
+            self._last[identity.device_id] = fix
+            self._desk.fleet.fix(identity.unit_id, fix)
+
+    def _require_duty(self, identity: Identity) -> None:
+        if self._roster.duty(identity.unit_id, identity.member_id) is not Duty.OFF:
+            return
+        if not self._desk.board.tasks_of(identity.unit_id):
+            raise NotOnDuty("positions are taken on duty or on a call only")
+
+    async def command(self, identity: Identity, frame: wire.UnitCommand) -> wire.Ok | wire.Err:
+        """Carry out a command once, and answer it; the same id hears the same answer."""
+        once = Once(scope=f"device:{identity.device_id}", id=frame.id, digest=_digest(frame))
+        try:
+            answer = await self._answer(identity, frame, once)
+        except Temporary as refusal:
+            return answers.err(frame.id, refusal)
+        except IdReuse as refusal:
+            return answers.err(frame.id, refusal)
+        except Refusal as refusal:
+            return await self._remembered(once, answers.err(frame.id, refusal))
+        return _answer.decode(answer.body)
+
+    async def _answer(self, identity: Identity, frame: wire.UnitCommand, once: Once) -> Answer:
+        if isinstance(frame, wire.SetDuty):
+            return await self._clock_in(identity, frame, once)
+        incident_id = await self._incident_of(frame)
+        outcome = await self._desk.carry_out(
+            incident_id,
+            COMMANDS[type(frame)](identity, frame),
+            Actor(by=f"member:{identity.member_id}", via="app", device_id=identity.device_id),
+            once,
+            lambda decision: answers.to_phone(frame.id, decision),
+        )
+        return outcome.answer
+
+    async def _incident_of(self, frame: wire.UnitCommand) -> IncidentId:
+        """Find the incident an offer or assignment belongs to: in memory, else on disk."""
+        oid = OfferId(getattr(frame, "oid", ""))
+        aid = AssignmentId(getattr(frame, "aid", ""))
+        board = self._desk.board
+        known = board.incident_of_offer(oid) if oid else board.incident_of_task(aid)
+        if known is None:
+            known = await self._look_up(oid, aid)
+        if known is None:
+            raise NotFound("no such offer or assignment", path="oid" if oid else "aid")
+        return known
+
+    async def _look_up(self, oid: OfferId, aid: AssignmentId) -> IncidentId | None:
+        try:
+            return await self._desk.store.incident_of(offer=oid, assignment=aid)
+        except StoreAway as away:
+            raise Unavailable("the store does not answer; try again") from away
+
+    async def _clock_in(self, identity: Identity, frame: wire.SetDuty, once: Once) -> Answer:
+        """Clock a member in or out; on a call, leaving waits for the release."""
+        duty = DUTIES[frame.s]
+        change = DutyChange(
+            device_id=identity.device_id,
+            unit_id=identity.unit_id,
+            member_id=identity.member_id,
+            duty=duty,
+            at=self.clock.now(),
+        )
+        answer = Answer(
+            status=answers.DONE,
+            body=msgspec.Raw(msgspec.json.encode(wire.Ok(re=frame.id, result={"s": frame.s}))),
+        )
+        for _ in range(DUTY_TRIES):
+            try:
+                loaded = await self._desk.store.load(None, once)
+                if loaded.answer is not None:
+                    return _replayed(loaded.answer, same=loaded.same_payload)
+                await self._desk.store.set_duty(change, once, answer)
+                await self._desk.refresh([identity.unit_id])
+            except AlreadyAnswered:
+                continue
+            except StoreAway:
+                await asyncio.sleep(0)
+            else:
+                self._desk.poke.set()
+                return answer
+        raise Unavailable("the store does not answer; try again")
+
+    async def _remembered(self, once: Once, err: wire.Err) -> wire.Err:
+        """Keep a lasting refusal, so that a retry of the same id hears it again."""
+        kept = Answer(status=answers.REFUSED, body=msgspec.Raw(msgspec.json.encode(err)))
+        try:
+            await self._desk.store.remember(once, kept, self.clock.now())
+        except StoreAway:
+            log.warning("refusal_not_kept", code=err.code)
+        return err
+
+
+def _replayed(answer: Answer, *, same: bool) -> Answer:
+    if not same:
+        raise IdReuse("this id was used with another payload")
+    return answer
+
+
+def _digest(frame: wire.UnitCommand) -> bytes:
+    """Return the SHA-256 of a command without its acknowledgement, which may differ in a retry."""
+    return sha256(msgspec.json.encode(msgspec.structs.replace(frame, ack=None))).digest()
+
+
+def _instant(at_ms: float) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def _reply(identity: Identity, frame: wire.OfferReply) -> Command:
+    offer_id = OfferId(frame.oid)
+    if frame.r is wire.Answer.DECLINE:
+        return Decline(unit_id=identity.unit_id, offer_id=offer_id, why=frame.why or "")
+    return Accept(
+        unit_id=identity.unit_id,
+        offer_id=offer_id,
+        at=_instant(frame.at),
+        crew=tuple(frame.crew or (identity.member_id,)),
+    )
+
+
+def _progress(identity: Identity, frame: wire.Progress) -> Command:
+    return Report(
+        unit_id=identity.unit_id,
+        task_id=AssignmentId(frame.aid),
+        reached=frame.s,
+        at=_instant(frame.at),
+        note=frame.note or "",
+        outcome=frame.outcome or "",
+    )
+
+
+COMMANDS: Final[Mapping[type, Callable[[Identity, Any], Command]]] = {
+    wire.OfferReply: _reply,
+    wire.OfferSeen: lambda i, f: SeeOffer(unit_id=i.unit_id, offer_id=OfferId(f.oid)),
+    wire.AssignSeen: lambda i, f: SeeTask(unit_id=i.unit_id, task_id=AssignmentId(f.aid)),
+    wire.Progress: _progress,
+}

@@ -1,0 +1,36 @@
+"""What memory knows around one incident at one moment: the desk's view while it decides."""
+
+from functools import cached_property
+
+from dispatch.core.matching import Found
+from dispatch.live.fleet import Fleet
+from geo.eta import Reach
+from geo.point import Point
+from schemas.base import UnitId
+from schemas.plan import Need
+
+
+class FleetField:
+    """The fleet seen from a place. One search serves the whole decision."""
+
+    def __init__(self, fleet: Fleet, place: Point, now_s: float) -> None:
+        self._fleet = fleet
+        self._place = place
+        self._now_s = now_s
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return self._fleet.reach(self._place, self._now_s)
+
+    def candidates(self, need: Need, ring_s: int, excluded: frozenset[UnitId]) -> Found:
+        """Return who in the ring may be asked, best first."""
+        return self._fleet.find(self._reach, need, ring_s, excluded, self._now_s)
+
+    def eta_s(self, unit_id: UnitId) -> float:
+        """Return a unit's newest ETA; inf where it is too far or not known."""
+        row = self._fleet.row(unit_id)
+        return float("inf") if row is None else float(self._reach.eta_s[row])
+
+    def capable(self, unit_id: UnitId, need: Need) -> bool:
+        """Say whether a unit brings all that a need names."""
+        return self._fleet.capable(unit_id, need)

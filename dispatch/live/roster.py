@@ -1,0 +1,59 @@
+"""Who holds which phone: tokens by their hash, crews, and how far each phone's stream has come."""
+
+from collections.abc import Iterable
+
+from dispatch.ports import Identity
+from schemas.base import DeviceId, MemberId, UnitId
+from schemas.unit import Duty, Member
+
+
+class Roster:
+    """Phones and members in memory, so that a hello costs no query."""
+
+    def __init__(self) -> None:
+        self._by_token: dict[bytes, Identity] = {}
+        self._heads: dict[DeviceId, int] = {}
+        self._crews: dict[UnitId, dict[MemberId, Member]] = {}
+
+    def load(self, identities: Iterable[tuple[bytes, Identity]], members: Iterable[Member]) -> None:
+        """Take all phones and crews as the store has them."""
+        self._by_token = dict(identities)
+        self._heads = {i.device_id: i.head for i in self._by_token.values()}
+        self._crews = {}
+        for member in members:
+            self._crews.setdefault(member.unit_id, {})[member.id] = member
+
+    def find(self, token_hash: bytes) -> Identity | None:
+        """Return whose token this is, as far as memory knows."""
+        return self._by_token.get(token_hash)
+
+    def add(self, token_hash: bytes, identity: Identity) -> None:
+        """Take a phone enrolled since the start."""
+        self._by_token[token_hash] = identity
+        self._heads.setdefault(identity.device_id, identity.head)
+
+    def head(self, device_id: DeviceId) -> int:
+        """Return the highest seq given to a phone."""
+        return self._heads.get(device_id, 0)
+
+    def sealed(self, device_id: DeviceId, seq: int) -> None:
+        """Note that a phone's stream has grown."""
+        self._heads[device_id] = max(seq, self._heads.get(device_id, 0))
+
+    def crew(self, unit_id: UnitId) -> list[Member]:
+        """Return the members of a unit."""
+        return list(self._crews.get(unit_id, {}).values())
+
+    def member(self, unit_id: UnitId, member_id: MemberId) -> Member | None:
+        """Return one member of a unit."""
+        return self._crews.get(unit_id, {}).get(member_id)
+
+    def put(self, members: Iterable[Member]) -> None:
+        """Take members as the store now has them."""
+        for member in members:
+            self._crews.setdefault(member.unit_id, {})[member.id] = member
+
+    def duty(self, unit_id: UnitId, member_id: MemberId) -> Duty:
+        """Return what a member has clocked."""
+        member = self.member(unit_id, member_id)
+        return Duty.OFF if member is None else member.duty

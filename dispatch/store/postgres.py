@@ -1,0 +1,391 @@
+"""The store on PostgreSQL: the only arbiter of what was decided."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any, Final, Self, TypeAlias
+
+import asyncpg
+import msgspec
+
+from dispatch.core.decision import Decision
+from dispatch.core.events import Entry, Event
+from dispatch.ports import (
+    AlreadyAnswered,
+    Answer,
+    Due,
+    DutyChange,
+    Identity,
+    Key,
+    Loaded,
+    Once,
+    Outbox,
+    Sealed,
+    StaleCase,
+    StoreAway,
+    UnitTaken,
+)
+from dispatch.store import statements as sql
+from geo.eta import Moves
+from schemas.base import DeviceId, IncidentId, Instant, KeyId, MemberId, UnitId
+from schemas.incident import Case, Incident
+from schemas.unit import Capability, Duty, Member, Position, Unit, UnitKind, UnitRow
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"  # generic to type checkers only
+Row: TypeAlias = asyncpg.Record
+
+CONNECT_S: Final = 3.0
+COMMAND_S: Final = 3.0
+LOCK_MS: Final = 1000
+DESK_CONNECTIONS: Final = 8
+SIDE_CONNECTIONS: Final = 4
+EPOCH_CHARS: Final = 16
+
+AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+)
+"""All that was seen around one crash of a server, and what it says when it is full or stuck."""
+
+_case: Final = msgspec.json.Decoder(Case)
+_incident: Final = msgspec.json.Decoder(Incident)
+_posted: Final = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+class PostgresStore:
+    """Typed methods over two pools: decisions never queue behind reads and sweeps."""
+
+    def __init__(self, desk: Pool, side: Pool) -> None:
+        self._desk = desk
+        self._side = side
+
+    @classmethod
+    async def open(cls, dsn: str) -> Self:
+        """Connect both pools; raise `StoreAway` when the database does not answer."""
+        with _translated():
+            return cls(await _pool(dsn, DESK_CONNECTIONS), await _pool(dsn, SIDE_CONNECTIONS))
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        self._desk.terminate()
+        self._side.terminate()
+
+    # Decisions. ------------------------------------------------------------------------------
+
+    async def load(self, incident_id: IncidentId | None, once: Once | None) -> Loaded:
+        """Read the case and, under a command's id, the answer it already had."""
+        scope, command = (once.scope, once.id) if once else (None, None)
+        with _translated():
+            row = await self._desk.fetchrow(sql.LOAD, incident_id, scope, command)
+        assert row is not None, "the statement always returns one row"  # noqa: S101 - a fact of the SQL
+        answered = row["status"] is not None
+        return Loaded(
+            case=_case.decode(row["found"]) if row["found"] else None,
+            answer=Answer(status=row["status"], body=msgspec.Raw(row["body"].encode()))
+            if answered
+            else None,
+            same_payload=not answered or once is None or row["digest"] == once.digest,
+        )
+
+    async def commit(
+        self,
+        decision: Decision,
+        once: Once | None,
+        answer: Answer | None,
+        now: Instant,
+        due_id: int | None = None,
+    ) -> list[Sealed]:
+        """Write a decision whole, or not at all; return its mail as it was sealed for each phone.
+
+        Raises:
+            StaleCase: somebody decided first; nothing was written.
+            UnitTaken: a unit has another active assignment; nothing was written.
+            AlreadyAnswered: the command's id has an answer; nothing was written.
+            StoreAway: not known whether it was written; load again before answering.
+        """
+        body = {
+            "now": now,
+            "version": decision.before.incident.version if decision.before else 0,
+            "incident": decision.case.incident,
+            "offers": decision.offers,
+            "assignments": decision.assignments,
+            "entries": decision.entries,
+            "mail": decision.mail,
+            "wake_at": decision.wake_at,
+            **_reply(once, answer),
+            **({} if due_id is None else {"due_id": due_id}),
+        }
+        with _translated():
+            posted = await self._desk.fetchval(sql.COMMIT, _json(body))
+        return [
+            Sealed(device_id=DeviceId(p["device"]), seq=p["seq"], mail=decision.mail[p["i"]])
+            for p in _posted.decode(posted)
+        ]
+
+    async def remember(self, once: Once, answer: Answer, now: Instant) -> None:
+        """Keep the answer of a command that changed nothing, so that its retry hears the same."""
+        with _translated():
+            await self._desk.execute(
+                sql.REMEMBER,
+                once.scope,
+                once.id,
+                once.digest,
+                answer.status,
+                bytes(answer.body).decode(),
+                now,
+            )
+
+    async def incident_of(self, *, offer: str = "", assignment: str = "") -> IncidentId | None:
+        """Return the incident an offer or an assignment belongs to."""
+        statement = sql.INCIDENT_OF_OFFER if offer else sql.INCIDENT_OF_ASSIGNMENT
+        with _translated():
+            found = await self._desk.fetchval(statement, offer or assignment)
+        return None if found is None else IncidentId(found)
+
+    # Clocks. ---------------------------------------------------------------------------------
+
+    async def claim_due(self, limit: int, now: Instant) -> list[Due]:
+        """Take moments that have come, for ten seconds; who dies with them leaves them to others."""
+        with _translated():
+            rows = await self._side.fetch(sql.CLAIM_DUE, limit, now)
+        return [
+            Due(id=r["id"], incident_id=r["incident_id"], kind=r["kind"], unit_id=r["unit_id"])
+            for r in rows
+        ]
+
+    async def next_due(self) -> Instant | None:
+        """Return the nearest moment to come."""
+        with _translated():
+            at: Instant | None = await self._side.fetchval(sql.NEXT_DUE)
+        return at
+
+    async def drop_due(self, due_id: int) -> None:
+        """Forget a moment that turned out to mean nothing."""
+        with _translated():
+            await self._side.execute(sql.DROP_DUE, due_id)
+
+    async def now(self) -> Instant:
+        """Return the database's time."""
+        with _translated():
+            at: Instant = await self._side.fetchval(sql.NOW)
+        return at
+
+    # Members, phones, positions. -------------------------------------------------------------
+
+    async def set_duty(self, change: DutyChange, once: Once, answer: Answer) -> Duty:
+        """Clock a member in or out; return the duty now in force (leaving waits while engaged)."""
+        body = {**msgspec.structs.asdict(change), **_reply(once, answer)}
+        with _translated():
+            return Duty(await self._desk.fetchval(sql.SET_DUTY, _json(body)))
+
+    async def acknowledge(self, acks: Mapping[DeviceId, int], now: Instant) -> None:
+        """Note up to which seq phones have their mail; first deliveries become facts."""
+        with _translated():
+            await self._side.execute(sql.ACKNOWLEDGE, _json(acks), now)
+
+    async def outbox(
+        self, device_id: DeviceId, after: int, limit: int, now: Instant
+    ) -> list[Outbox]:
+        """Return a phone's unacknowledged, unexpired mail above a seq, in order."""
+        with _translated():
+            rows = await self._side.fetch(sql.OUTBOX, device_id, after, now, limit)
+        return [
+            Outbox(seq=r["seq"], at=r["at"], frame=msgspec.Raw(r["frame"].encode())) for r in rows
+        ]
+
+    async def checkpoint(self, positions: Sequence[Position]) -> None:
+        """Keep the newest position of units; an older one never overwrites."""
+        columns: list[list[Any]] = [
+            [p.unit_id for p in positions],
+            [p.lon for p in positions],
+            [p.lat for p in positions],
+            [p.acc_m for p in positions],
+            [p.at for p in positions],
+        ]
+        with _translated():
+            await self._side.execute(sql.CHECKPOINT, *columns)
+
+    async def unit_rows(
+        self, now: Instant, unit_ids: Sequence[UnitId] | None = None
+    ) -> list[UnitRow]:
+        """Return units with all that decides whether they may be asked."""
+        with _translated():
+            rows = await self._side.fetch(sql.UNIT_ROWS, unit_ids, now, timeout=30)
+        return [_unit_row(r) for r in rows]
+
+    async def crews(self, unit_ids: Sequence[UnitId] | None = None) -> list[Member]:
+        """Return the members of units, without their telephone numbers."""
+        with _translated():
+            rows = await self._side.fetch(sql.CREWS, unit_ids, timeout=30)
+        return [
+            Member(
+                id=MemberId(r["id"]),
+                unit_id=UnitId(r["unit_id"]),
+                name=r["name"],
+                leader=r["leader"],
+                duty=Duty(r["duty"]),
+            )
+            for r in rows
+        ]
+
+    async def identities(self) -> list[tuple[bytes, Identity]]:
+        """Return every phone that may connect, by the hash of its token."""
+        with _translated():
+            rows = await self._side.fetch(sql.IDENTITIES, None, timeout=30)
+        return [(r["token_hash"], _identity(r)) for r in rows]
+
+    async def identify(self, token_hash: bytes) -> Identity | None:
+        """Return whose token this is; `None` is a look-up that says no."""
+        with _translated():
+            row = await self._side.fetchrow(sql.IDENTITIES, token_hash)
+        return None if row is None else _identity(row)
+
+    async def keys(self) -> list[Key]:
+        """Return the API keys in force."""
+        with _translated():
+            rows = await self._side.fetch(sql.KEYS)
+        return [
+            Key(id=KeyId(r["id"]), name=r["name"], role=r["role"], juris=r["juris"], hash=r["hash"])
+            for r in rows
+        ]
+
+    # Reading. --------------------------------------------------------------------------------
+
+    async def active_cases(self) -> list[Case]:
+        """Return every case that is not over."""
+        with _translated():
+            rows = await self._side.fetch(sql.ACTIVE_CASES, timeout=30)
+        return [_case.decode(r["found"]) for r in rows]
+
+    async def incidents(
+        self, scope: str, status: Sequence[str], before: IncidentId | None, limit: int
+    ) -> list[Incident]:
+        """Return incidents of a jurisdiction, newest first, older than `before`."""
+        with _translated():
+            rows = await self._side.fetch(sql.INCIDENTS, scope, status, before, limit)
+        return [_incident.decode(r["found"]) for r in rows]
+
+    async def timeline(self, incident_id: IncidentId, after: int, limit: int) -> list[Entry]:
+        """Return an incident's entries above n, oldest first."""
+        with _translated():
+            rows = await self._side.fetch(sql.TIMELINE, incident_id, after, limit)
+        return [
+            Entry(
+                n=r["n"],
+                type=Event(r["type"]),
+                by=r["by"],
+                via=r["via"],
+                at=r["at"],
+                unit_id=r["unit_id"],
+                data=msgspec.json.decode(r["data"]),
+            )
+            for r in rows
+        ]
+
+    async def epoch(self) -> str:
+        """Return what names this database's history: it changes with promotion and restore."""
+        with _translated():
+            text: str = await self._side.fetchval(sql.EPOCH)
+        return sha256(text.encode()).hexdigest()[:EPOCH_CHARS]
+
+
+async def _pool(dsn: str, most: int) -> Pool:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=most,
+        max_size=most,
+        timeout=CONNECT_S,
+        command_timeout=COMMAND_S,
+        max_inactive_connection_lifetime=0,
+        server_settings={
+            "application_name": "kapok",
+            "timezone": "UTC",
+            "lock_timeout": str(LOCK_MS),
+            "jit": "off",
+        },
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the driver and the functions raise into what the ports promise."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise _meaning(error) from error
+    except AWAY as error:
+        raise StoreAway(str(error)) from error
+
+
+def _meaning(error: asyncpg.PostgresError) -> Exception:
+    match error.sqlstate:
+        case "KP001":
+            return StaleCase()
+        case "KP002":
+            return UnitTaken([UnitId(u) for u in (error.detail or "").split()])
+        case "KP003":
+            return AlreadyAnswered()
+    return StoreAway(str(error)) if isinstance(error, AWAY) else error
+
+
+def _json(body: object) -> str:
+    return msgspec.json.encode(body).decode()
+
+
+def _reply(once: Once | None, answer: Answer | None) -> dict[str, Any]:
+    if once is None or answer is None:
+        return {}
+    kept = {"scope": once.scope, "id": once.id, "digest": once.digest}
+    return {"reply": {**kept, "status": answer.status, "body": answer.body}}
+
+
+def _identity(r: Row) -> Identity:
+    return Identity(
+        device_id=DeviceId(r["id"]),
+        unit_id=UnitId(r["unit_id"]),
+        member_id=MemberId(r["member_id"]),
+        juris=r["juris"],
+        head=r["head"],
+        acked=r["acked"],
+    )
+
+
+def _unit_row(r: Row) -> UnitRow:
+    unit = Unit(
+        id=UnitId(r["id"]),
+        code=r["code"],
+        name=r["name"],
+        kind=UnitKind(r["kind"]),
+        juris=r["juris"],
+        lon=r["lon"],
+        lat=r["lat"],
+        moves=Moves(r["moves"]),
+        capabilities=tuple(Capability(c) for c in r["capabilities"]),
+        min_crew=r["min_crew"],
+        fixed=r["fixed"],
+        disabled=r["disabled"],
+    )
+    return UnitRow(
+        unit=unit,
+        on_duty=r["on_duty"],
+        paused=r["paused"],
+        engaged=r["engaged"],
+        open_offers=r["ringing"],
+        offers=r["offers"],
+        accepts=r["accepts"],
+        asked_24h=r["asked"],
+        position=None if r["at"] is None else _position(r),
+    )
+
+
+def _position(r: Row) -> Position:
+    return Position(
+        unit_id=UnitId(r["id"]), lon=r["p_lon"], lat=r["p_lat"], acc_m=r["acc_m"], at=r["at"]
+    )

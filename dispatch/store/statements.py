@@ -1,0 +1,180 @@
+"""Every statement the store sends, by name. A decision is `LOAD`, then `COMMIT`: two round trips."""
+
+from typing import Final
+
+LOAD: Final = """
+select
+    (select jsonb_build_object(
+        'incident', to_jsonb(i),
+        'offers', coalesce((select jsonb_agg(to_jsonb(o) order by o.id)
+                            from offer o where o.incident_id = i.id), '[]'),
+        'assignments', coalesce((select jsonb_agg(to_jsonb(a) order by a.id)
+                                 from assignment a where a.incident_id = i.id), '[]'))::text
+     from incident i where i.id = $1) as found,
+    r.status, r.body::text as body, r.digest
+from (select 1) one left join reply r on r.scope = $2 and r.id = $3
+"""
+
+COMMIT: Final = "select commit_decision($1::jsonb)::text"
+
+REMEMBER: Final = """
+insert into reply (scope, id, digest, status, body, at)
+values ($1, $2, $3, $4, $5::jsonb, $6) on conflict do nothing
+"""
+
+INCIDENT_OF_OFFER: Final = "select incident_id from offer where id = $1"
+INCIDENT_OF_ASSIGNMENT: Final = "select incident_id from assignment where id = $1"
+
+CLAIM_DUE: Final = """
+update due set at = $2::timestamptz + interval '10 seconds'
+where id in (select id from due where at <= $2 order by at limit $1 for update skip locked)
+returning id, incident_id, kind, nullif(unit_id, '') as unit_id
+"""
+NEXT_DUE: Final = "select min(at) from due"
+DROP_DUE: Final = "delete from due where id = $1"
+
+SET_DUTY: Final = "select set_duty($1::jsonb)"
+ACKNOWLEDGE: Final = "select acknowledge($1::jsonb, $2)"
+
+OUTBOX: Final = """
+select seq, at, frame::text as frame from outbox
+where device_id = $1 and seq > $2 and acked_at is null and not superseded and expires_at > $3
+order by seq limit $4
+"""
+
+CHECKPOINT: Final = """
+insert into position as p (unit_id, lon, lat, acc_m, at)
+select * from unnest($1::text[], $2::float8[], $3::float8[], $4::float4[], $5::timestamptz[])
+on conflict (unit_id) do update
+set lon = excluded.lon, lat = excluded.lat, acc_m = excluded.acc_m, at = excluded.at
+where p.at < excluded.at
+"""
+
+UNIT_ROWS: Final = """
+with chosen as (
+    select * from unit where $1::text[] is null or id = any($1)
+)
+select u.id, u.code, u.name, u.kind, u.juris, u.lon, u.lat, u.moves, u.capabilities, u.min_crew,
+       u.fixed, u.disabled, u.offers, u.accepts,
+       coalesce(m.on_duty, 0) as on_duty, coalesce(m.paused, 0) as paused,
+       a.unit_id is not null as engaged, coalesce(o.ringing, 0) as ringing,
+       coalesce(k.asked, 0) as asked, p.lon as p_lon, p.lat as p_lat, p.acc_m, p.at
+from chosen u
+left join (
+    select unit_id, count(*) filter (where duty = 'on') as on_duty,
+           count(*) filter (where duty = 'paused') as paused
+    from member where $1::text[] is null or unit_id = any($1) group by 1
+) m on m.unit_id = u.id
+left join assignment a on a.unit_id = u.id and a.ended_at is null
+left join (
+    select unit_id, count(*) filter (where state = 'open') as ringing
+    from offer where state in ('open', 'lapsed') group by 1
+) o on o.unit_id = u.id
+left join (
+    select unit_id, count(*) as asked from offer
+    where sent_at > $2::timestamptz - interval '24 hours' group by 1
+) k on k.unit_id = u.id
+left join position p on p.unit_id = u.id
+order by u.id
+"""
+
+IDENTITIES: Final = """
+select d.token_hash, d.id, d.unit_id, d.member_id, u.juris, d.head, d.acked
+from device d join unit u on u.id = d.unit_id
+where d.revoked_at is null and ($1::bytea is null or d.token_hash = $1)
+"""
+CREWS: Final = """
+select id, unit_id, name, leader, duty from member
+where $1::text[] is null or unit_id = any($1) order by unit_id, id
+"""
+KEYS: Final = "select id, name, role, juris, hash from api_key where revoked_at is null"
+
+ACTIVE_CASES: Final = """
+select jsonb_build_object(
+    'incident', to_jsonb(i),
+    'offers', coalesce((select jsonb_agg(to_jsonb(o) order by o.id)
+                        from offer o where o.incident_id = i.id), '[]'),
+    'assignments', coalesce((select jsonb_agg(to_jsonb(a) order by a.id)
+                             from assignment a where a.incident_id = i.id), '[]'))::text as found
+from incident i
+where i.status in ('reported', 'open', 'dispatching', 'responding', 'on_scene', 'controlled')
+order by i.id
+"""
+
+INCIDENTS: Final = """
+select to_jsonb(i)::text as found from incident i
+where (i.juris = $1 or (i.juris >= $1 || '.' and i.juris < $1 || '/'))
+    and (cardinality($2::text[]) = 0 or i.status = any($2))
+    and ($3::text is null or i.id < $3)
+order by i.id desc limit $4
+"""
+
+TIMELINE: Final = """
+select n, type, by, via, at, unit_id, data::text as data from event
+where incident_id = $1 and n > $2 order by n limit $3
+"""
+
+EPOCH: Final = """
+select s.system_identifier::text || '/' || c.timeline_id || '/' || m.nonce as epoch
+from pg_control_system() s, pg_control_checkpoint() c, meta m
+"""
+NOW: Final = "select clock_timestamp()"
+
+JURISDICTIONS: Final = "select path, name, polygon from jurisdiction order by path"
+PUT_JURISDICTIONS: Final = """
+insert into jurisdiction as j (path, name, polygon)
+select * from unnest($1::text[], $2::text[], $3::bytea[])
+on conflict (path) do update set name = excluded.name, polygon = excluded.polygon
+where (j.name, j.polygon) is distinct from (excluded.name, excluded.polygon)
+returning path
+"""
+
+UNIT_CODES: Final = "select code, id from unit"
+PUT_UNITS: Final = """
+insert into unit as u (id, code, name, kind, juris, lon, lat, moves, capabilities, min_crew, fixed)
+select id, code, name, kind, juris, lon, lat, moves, capabilities, min_crew, fixed
+from jsonb_to_recordset($1::jsonb) as r (
+    id text, code text, name text, kind text, juris text, lon float8, lat float8, moves text,
+    capabilities text[], min_crew int2, fixed boolean)
+on conflict (code) do update set
+    name = excluded.name, kind = excluded.kind, juris = excluded.juris, lon = excluded.lon,
+    lat = excluded.lat, moves = excluded.moves, capabilities = excluded.capabilities,
+    min_crew = excluded.min_crew, fixed = excluded.fixed
+where (u.name, u.kind, u.juris, u.lon, u.lat, u.moves, u.capabilities, u.min_crew, u.fixed)
+    is distinct from
+    (excluded.name, excluded.kind, excluded.juris, excluded.lon, excluded.lat, excluded.moves,
+     excluded.capabilities, excluded.min_crew, excluded.fixed)
+returning u.id, (xmax = 0) as added
+"""
+MEMBERS: Final = "select id, unit_id, name, tel, leader from member"
+PUT_MEMBERS: Final = """
+insert into member as m (id, unit_id, name, tel, leader, duty)
+select id, unit_id, name, tel, leader, duty
+from jsonb_to_recordset($1::jsonb) as r (
+    id text, unit_id text, name text, tel text, leader boolean, duty text)
+on conflict (id) do update set
+    name = excluded.name, tel = excluded.tel, leader = excluded.leader
+where (m.name, m.tel, m.leader) is distinct from (excluded.name, excluded.tel, excluded.leader)
+returning m.id
+"""
+PUT_DEVICES: Final = """
+insert into device (id, unit_id, member_id, token_hash)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[])
+on conflict (member_id) do update set token_hash = excluded.token_hash, revoked_at = null
+returning id
+"""
+DEVICE_IDS: Final = "select member_id, id from device where revoked_at is null"
+ANALYZE: Final = "analyze jurisdiction, unit, member, device"
+PUT_KEY: Final = """
+insert into api_key (id, name, role, juris, hash) values ($1, $2, $3, $4, $5)
+"""
+ALL_KEYS: Final = """
+select id, name, role, juris, hash, created_at, revoked_at from api_key order by created_at, id
+"""
+REVOKE_KEY: Final = """
+update api_key set revoked_at = now() where id = $1 and revoked_at is null returning id
+"""
+SET_ALL_DUTIES: Final = """
+update member set duty = case when id = any($1::text[]) then 'on' else 'off' end, leaves = null
+where duty is distinct from case when id = any($1::text[]) then 'on' else 'off' end
+"""

@@ -1,0 +1,1 @@
+"""Everything that crosses a boundary: msgspec structs without behaviour."""
