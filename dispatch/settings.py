@@ -16,7 +16,6 @@ class Settings(Record, frozen=True, kw_only=True):
     database_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8110
-    region: str = "gz"
 
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -24,7 +23,6 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "DATABASE_URL": "database_url",
     "KAPOK_HOST": "host",
     "KAPOK_PORT": "port",
-    "KAPOK_REGION": "region",
 }
 """Environment variable → field."""
 
@@ -33,11 +31,11 @@ class BadSetting(ValueError):
     """A variable holds what its setting cannot be; the message names both."""
 
 
-def read(environment: Mapping[str, str]) -> Settings:
-    """Return the settings of an environment; empty variables count as absent."""
-    given = {f: v for name, f in ENVIRONMENT.items() if (v := environment.get(name))}
+def read(environment: Mapping[str, str], **given: object) -> Settings:
+    """Return the settings of an environment; empty variables are absent, `given` goes first."""
+    found = {f: v for name, f in ENVIRONMENT.items() if (v := environment.get(name))}
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=_path)
+        return msgspec.convert({**found, **given}, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         names = ", ".join(name for name, field in ENVIRONMENT.items() if field in str(error))
         raise BadSetting(f"{names or 'environment'}: {error}") from error
@@ -46,4 +44,4 @@ def read(environment: Mapping[str, str]) -> Settings:
 def _path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise NotImplementedError(kind)
+    return value

@@ -1,7 +1,7 @@
 """What can be measured from outside: metrics of a process, and its log as events with fields."""
 
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -55,8 +55,8 @@ class Metrics:
             self.mail.labels(type(mail.frame).__struct_config__.tag).inc()
 
 
-def configure_log() -> None:
-    """Write one JSON object a line to standard error: an event and its fields, never prose."""
+def configure_log(file: TextIO = sys.stderr) -> None:
+    """Write one JSON object a line, to standard error: an event and its fields, never prose."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -65,6 +65,6 @@ def configure_log() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=structlog.WriteLoggerFactory(file=file),
+        cache_logger_on_first_use=False,
     )

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from litestar import Litestar
+
 from dispatch.api.app import build
 from dispatch.auth import Keyring
 from dispatch.clock import SystemClock
@@ -29,7 +31,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 UNIT_SOCKET: Final = "/v1/ws/unit"
-DRAIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,6 @@ async def service(dsn: str) -> AsyncIterator[Service]:
             try:
                 yield built
             finally:
-                await built.hub.drain(DRAIN_S)
                 built.loops.stop()
                 sockets.cancel()
                 await built.phones.flush_acks()
@@ -101,11 +101,14 @@ async def _recovered(store: PostgresStore, places: JurisdictionIndex) -> Service
     )
 
 
-def _routed(rest: Any, socket: Any) -> App:
+def _routed(rest: Litestar, socket: UnitSocket) -> App:
     """Put the unit socket beside the REST application, in one ASGI callable."""
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         unit = scope["type"] == "websocket" and scope["path"] == UNIT_SOCKET
-        await (socket if unit else rest)(scope, receive, send)
+        if unit:
+            await socket(scope, receive, send)
+        else:
+            await rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI maps, more narrowly typed
 
     return app

@@ -53,7 +53,7 @@ class Rung(StrEnum):
 
 
 class Step(Record, frozen=True, kw_only=True):
-    """A step of the ladder: taken `after_s` of the opening unless what `until` names came first (accepted or arrived)."""
+    """A step of the ladder: taken `after_s` of the call, unless `until` came first."""
 
     after_s: int
     rung: Rung

@@ -1,7 +1,8 @@
 """The unit socket: every frame of `kapok.v1.json`, its error codes and its close codes.
 
-`docs/reference/protocol.md` is the contract; these structs are its one definition. Client frames skip fields they
-do not know. Times are milliseconds since the epoch, UTC; server times may carry a fraction.
+`docs/reference/protocol.md` is the contract; these structs are its one definition. Client frames
+skip fields they do not know. Times are milliseconds since the epoch, UTC; server times may carry a
+fraction.
 """
 
 from enum import IntEnum, StrEnum

@@ -1,4 +1,4 @@
-"""One function per command: a case, a command and a moment in; what changes and what is answered out."""
+"""One function per command: a case, a command, a moment in; changes and an answer out."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -9,7 +9,7 @@ from dispatch.core.decision import ENGINE, EXPIRY_GRACE_S, Context, Decision, Dr
 from dispatch.core.errors import Refusal, Stale, Taken
 from dispatch.core.events import Event
 from dispatch.core.ladder import climb, next_wake
-from dispatch.core.lifecycle import ENDED, OPEN_OFFER, OVER, Trigger, advance
+from dispatch.core.lifecycle import ENDED, OVER, Trigger, advance
 from dispatch.core.lifecycle import OFFER as OFFER_TABLE
 from dispatch.core.offers import (
     arrival,
@@ -19,6 +19,7 @@ from dispatch.core.offers import (
     slot_for,
     top_up,
 )
+from schemas.base import Instant
 from schemas.incident import AssignmentState as A
 from schemas.incident import Case, Offer, OfferState
 from schemas.incident import Status as S
@@ -226,7 +227,7 @@ def report(draft: Draft, command: c.Report) -> Outcome:
     return {"s": draft.tasks[task.id].state}
 
 
-def _take_step(draft: Draft, command: c.Report, trigger: Trigger, at: Any) -> None:
+def _take_step(draft: Draft, command: c.Report, trigger: Trigger, at: Instant) -> None:
     task = draft.tasks[command.task_id]
     match command.reached:
         case Reached.EN_ROUTE:
@@ -264,7 +265,7 @@ def cancel(draft: Draft, command: c.Cancel) -> Outcome:
 
 
 def resolve(draft: Draft, command: c.Resolve) -> Outcome:
-    """Settle the matter on a person's word: those on the scene have done it, the others turn round."""
+    """Settle the matter on a person's word; whoever is not there yet turns round."""
     draft.move(Trigger.RESOLVE, resolved_at=draft.now)
     draft.log(Event.RESOLVED, note=command.note)
     for task in draft.live_tasks():

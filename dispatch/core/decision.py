@@ -49,9 +49,14 @@ ENGINE: Final = Actor(by="engine", via="engine")
 class Field(Protocol):
     """What memory knows around one incident at one moment: a hint, never the arbiter."""
 
-    def candidates(self, need: Need, ring_s: int, excluded: frozenset[UnitId]) -> Found: ...
-    def eta_s(self, unit_id: UnitId) -> float: ...
-    def capable(self, unit_id: UnitId, need: Need) -> bool: ...
+    def candidates(self, need: Need, ring_s: int, excluded: frozenset[UnitId]) -> Found:
+        """Return who in the ring may be asked, best first."""
+
+    def eta_s(self, unit_id: UnitId) -> float:
+        """Return a unit's newest ETA; inf where it is too far or not known."""
+
+    def capable(self, unit_id: UnitId, need: Need) -> bool:
+        """Say whether a unit brings all that a need names."""
 
 
 class Context(Record, frozen=True, kw_only=True):
@@ -65,7 +70,7 @@ class Context(Record, frozen=True, kw_only=True):
 
 
 class Mail(Record, frozen=True, kw_only=True):
-    """A reliable frame for every on-duty phone of a unit, but not for `not_to`, which has its answer."""
+    """A reliable frame for the on-duty phones of a unit; `not_to` has its answer already."""
 
     unit_id: UnitId
     ref: str

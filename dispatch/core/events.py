@@ -40,7 +40,7 @@ class Event(StrEnum):
 
 
 class Entry(Record, frozen=True, kw_only=True):
-    """One line of the log. `n` is given by the store under the incident's lock, from 1, without gaps."""
+    """One line of the log; the store gives `n` under the incident's lock, from 1, without gaps."""
 
     type: Event
     by: str

@@ -1,6 +1,7 @@
 """Which position reports count: one row at a time, so that a bad one never loses its neighbours.
 
-The age of a row is the phone's own arithmetic, ts - t on its clock (protocol, section 8): a wrong clock harms nobody.
+The age of a row is the phone's own arithmetic, ts - t on its clock (protocol, section 8): a wrong
+clock harms nobody.
 """
 
 from enum import StrEnum
@@ -47,7 +48,7 @@ class Fix(Record, frozen=True, kw_only=True):
 def judge(
     raw: msgspec.Raw, datum: Datum, ts_ms: float, now_s: float, last: Fix | None
 ) -> Fix | Flaw:
-    """Return the fix a row holds, or why it does not count; `last` is the same phone's last good one."""
+    """Return the fix a row holds, or its flaw; `last` is the same phone's last good one."""
     try:
         row = _row.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

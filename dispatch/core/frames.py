@@ -1,4 +1,4 @@
-"""The frames a decision puts in the outbox, in WGS-84; the gateway turns them to a phone's datum."""
+"""The frames a decision puts in the outbox: WGS-84, the gateway turns them to a phone's datum."""
 
 from geo.datum import Datum
 from schemas.base import Instant, ms

@@ -1,6 +1,7 @@
 """The escalation ladder: at which clock a response widens, and when a case wakes next.
 
-Clocks start at the call (mission, rule 12), so an incident that comes late by a slow feed escalates at once.
+Clocks start at the call (mission, rule 12), so an incident that comes late by a slow feed escalates
+at once.
 """
 
 from collections.abc import Callable, Mapping

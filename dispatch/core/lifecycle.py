@@ -1,8 +1,8 @@
 """The state tables. Everything that decides whether a transition is legal lives here.
 
-Two rules: what a table does not hold is refused and changes nothing, and final states are never left. The tables do
-not know who is asking for what reason; `WHO` says which side may pull each trigger, and the diagrams of the reference
-are drawn from the same data.
+Two rules: what a table does not hold is refused and changes nothing, and final states are never
+left. `WHO` says which side may pull each trigger; the diagrams of the reference are drawn from the
+same data.
 """
 
 from collections.abc import Mapping
@@ -250,7 +250,7 @@ def advance(table: Table[State], state: State, trigger: Trigger) -> State:
 def unit_state(
     *, disabled: bool, engaged: bool, open_offers: int, on_duty: int, paused: int, min_crew: int
 ) -> U:
-    """Say what a unit is, from the facts alone: an assignment outranks an offer, an offer the crew."""
+    """Say what a unit is, from the facts: an assignment outranks the crew, the crew an offer."""
     if disabled:
         return U.DISABLED
     if engaged:

@@ -1,8 +1,9 @@
 """Who may be asked, in what order, with what chance: eligibility, ranking, reasons.
 
-Works on columns (one numpy array a fact, one row a unit), so that a whole city costs one pass. Ranking is by arrival:
-road seconds in steps of 20 s, and only inside a step by who was asked less lately (mission, rules 10 and 14). The
-steps divide 180 and 300 exactly, so fairness never trades an arrival inside a ring for one outside.
+Works on columns (one numpy array a fact, one row a unit), so that a whole city costs one pass.
+Ranking is by arrival in steps of 20 s, and only inside a step by who was asked less lately
+(mission, rules 10 and 14). The steps divide 180 and 300 exactly, so fairness never trades an
+arrival inside a ring for one outside.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +20,7 @@ from schemas.unit import Capability
 
 STEP_S: Final = 20
 PRIOR: Final = 0.4
-"""Accept rate of a unit nothing is known of; published volunteer rates are 17 to 47 %, guards' higher."""
+"""Accept rate of a unit nothing is known of; published volunteer rates are 17 to 47 %."""
 PRIOR_WEIGHT: Final = 4
 SPREAD: Final = 0.2
 """Standard deviation of an arrival as a share of its ETA; at least `SPREAD_MIN_S`."""
@@ -86,7 +87,7 @@ class Candidate(Record, frozen=True, kw_only=True):
 
 
 class Found(Record, frozen=True, kw_only=True):
-    """The ranked candidates of one search, and how many units in the ring were left out, by reason."""
+    """The ranked candidates of one search; how many in the ring were left out, by reason."""
 
     candidates: tuple[Candidate, ...] = ()
     left_out: dict[Reason, int] = {}

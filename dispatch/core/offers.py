@@ -1,4 +1,4 @@
-"""The offer engine: how many, whom next, and closing on the best arrival (mission, rules 1 and 2)."""
+"""The offer engine: how many, whom next, close on the best arrival (mission, rules 1 and 2)."""
 
 from datetime import timedelta
 from math import isfinite
@@ -173,7 +173,7 @@ def end_hopeless(draft: Draft) -> None:
 
 
 def release_backups(draft: Draft) -> None:
-    """Call back those overtaken, when the sooner unit is really there, or really moving (pri 3, 4)."""
+    """Call back those overtaken once the sooner unit is there, or (priority 3, 4) moving."""
     for task in draft.live_tasks():
         holder = draft.holder(task.slot)
         if task.role is Role.BACKUP and holder and _may_go_home(draft, task, holder):

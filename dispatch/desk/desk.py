@@ -1,4 +1,4 @@
-"""The desk: every change of an incident is loaded, decided, committed, applied and then sent, in this order."""
+"""The desk: every change is loaded, decided, committed, applied and then sent, in this order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence

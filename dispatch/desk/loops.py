@@ -1,4 +1,4 @@
-"""What runs by itself: the clocks of cases, positions to disk, acknowledgements, memory read again."""
+"""What runs by itself: clocks of cases, positions to disk, acknowledgements, memory read again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

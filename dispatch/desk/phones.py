@@ -1,4 +1,4 @@
-"""What a phone may ask of the desk, and what it is told: identity, state, commands, fixes, acknowledgements."""
+"""The desk as phones see it: identity, state, commands, fixes, acknowledgements."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Who would be asked for an incident that nobody has opened: the same search, without the sending."""
+"""Who would be asked for an incident nobody has opened: the same search without the sending."""
 
 from dispatch.core.decision import Context
 from dispatch.core.matching import Candidate, Found, p_somebody, smallest_set
@@ -11,7 +11,7 @@ from schemas.rest import Candidates, CandidateView
 
 
 def preview(incident: Incident, context: Context, fleet: Fleet) -> Candidates:
-    """Return the first units of every slot, with the chance that somebody arrives, and what is short."""
+    """Return the first units of every slot, the chance of an arrival, and what is short."""
     plan, views, chances, short = context.plan, [], [], None
     left_out: dict[str, int] = {}
     ring_s, taken = incident.ring_s, set[UnitId]()

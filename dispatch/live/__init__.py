@@ -1,1 +1,1 @@
-"""The common operating picture in memory: a fold of fixes and committed entries, a hint to the desk."""
+"""The common operating picture in memory: a fold of fixes and committed entries, a hint."""

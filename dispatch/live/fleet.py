@@ -1,9 +1,9 @@
-"""All units in memory, one row each: where they are, whether they may be asked, and how fast they can be there."""
+"""All units in memory, one row each: where they are, and whether they may be asked."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,7 @@ class Fleet:
             self._started_s = now_s
 
     def put(self, row: UnitRow) -> None:
-        """Take what the store says of one unit that is known; a fix newer than the store's stays."""
+        """Take what the store says of a known unit; a fix newer than the store's stays."""
         i = self._rows[row.unit.id]
         self._units[i] = row.unit
         unit, cells = row.unit, self._table
@@ -215,7 +215,7 @@ class Fleet:
         self._moved.clear()
         return kept
 
-    def _worth_keeping(self, row: Any) -> bool:
+    def _worth_keeping(self, row: np.void) -> bool:
         if row["fix_s"] - row["kept_s"] >= KEPT_S:
             return True
         here = Point(float(row["lon"]), float(row["lat"]))

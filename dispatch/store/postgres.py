@@ -152,7 +152,7 @@ class PostgresStore:
     # Clocks. ---------------------------------------------------------------------------------
 
     async def claim_due(self, limit: int, now: Instant) -> list[Due]:
-        """Take moments that have come, for ten seconds; who dies with them leaves them to others."""
+        """Take moments that have come, for ten seconds: a dead taker leaves them to others."""
         with _translated():
             rows = await self._side.fetch(sql.CLAIM_DUE, limit, now)
         return [
@@ -325,13 +325,12 @@ def _translated() -> Iterator[None]:
 
 
 def _meaning(error: asyncpg.PostgresError) -> Exception:
-    match error.sqlstate:
-        case "KP001":
-            return StaleCase()
-        case "KP002":
-            return UnitTaken([UnitId(u) for u in (error.detail or "").split()])
-        case "KP003":
-            return AlreadyAnswered()
+    if error.sqlstate == "KP001":
+        return StaleCase()
+    if error.sqlstate == "KP002":
+        return UnitTaken([UnitId(u) for u in (error.detail or "").split()])
+    if error.sqlstate == "KP003":
+        return AlreadyAnswered()
     return StoreAway(str(error)) if isinstance(error, AWAY) else error
 
 

@@ -3,23 +3,19 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
-import asyncpg
 import msgspec
 import shapely
 
-from dispatch.ports import StoreAway
 from dispatch.store import statements as sql
+from dispatch.store.connection import Connection, connected
 from geo.jurisdiction import Jurisdiction
 from schemas.base import DeviceId, KeyId, MemberId, Record, UnitId
 from schemas.unit import Member, Unit
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic to type checkers only
-
 T = TypeVar("T")
 
-CONNECT_S: Final = 5.0
 BATCH: Final = 500
 """Rows a statement: an offer never waits long behind a change of many (architecture)."""
 
@@ -170,15 +166,9 @@ class Registry:
 
 @asynccontextmanager
 async def registry(dsn: str) -> AsyncIterator[Registry]:
-    """Open the registry of a database; raise `StoreAway` when it does not answer."""
-    try:
-        connection = await asyncpg.connect(dsn, timeout=CONNECT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-        raise StoreAway(str(error)) from error
-    try:
+    """Open the registry of a database; raise as `connected` does."""
+    async with connected(dsn) as connection:
         yield Registry(connection)
-    finally:
-        await connection.close()
 
 
 def _batches(rows: Sequence[T]) -> Iterable[Sequence[T]]:

@@ -1,4 +1,4 @@
-"""Every statement the store sends, by name. A decision is `LOAD`, then `COMMIT`: two round trips."""
+"""Every statement the store sends, by name. A decision is `LOAD` and `COMMIT`: two round trips."""
 
 from typing import Final
 
@@ -178,3 +178,46 @@ SET_ALL_DUTIES: Final = """
 update member set duty = case when id = any($1::text[]) then 'on' else 'off' end, leaves = null
 where duty is distinct from case when id = any($1::text[]) then 'on' else 'off' end
 """
+
+COUNTS: Final = """
+select
+    (select count(*) from incident where opened_at >= $1) as incidents,
+    (select count(*) from incident where opened_at >= $1 and status in
+        ('reported', 'open', 'dispatching', 'responding', 'on_scene', 'controlled')) as open,
+    (select count(*) from offer where sent_at >= $1) as offers,
+    (select count(*) from offer where sent_at >= $1 and state = 'accepted') as accepted,
+    (select count(*) from assignment where assigned_at >= $1 and arrived_at is not null) as arrived,
+    (select count(*) from incident where opened_at >= $1
+        and arrived_at <= called_at + interval '180 seconds') as within_180_s,
+    (select count(*) from incident where opened_at >= $1
+        and arrived_at <= called_at + interval '300 seconds') as within_300_s
+"""
+UNSERVED: Final = """
+select i.id, coalesce(i.shortfall, 'no_answer') as reason from incident i
+where i.opened_at >= $1 and i.status not in ('rejected', 'cancelled', 'merged', 'handed_over')
+    and not exists (
+        select 1 from assignment a
+        where a.incident_id = i.id and a.assigned_at <= i.opened_at + interval '60 seconds')
+order by i.id
+"""
+WAITING: Final = """
+select count(*) from incident i
+where i.opened_at >= $1 and i.opened_at > clock_timestamp() - interval '60 seconds'
+    and i.status in ('reported', 'open', 'dispatching')
+    and not exists (select 1 from assignment a where a.incident_id = i.id)
+"""
+DOUBLE_BOOKED: Final = """
+select count(*) from (
+    select sum(case type when 'assigned' then 1 else -1 end)
+           over (partition by unit_id order by written_at, id) as held
+    from event where type in ('assigned', 'assignment_ended')
+) s
+where held > 1
+"""
+MUST_BE_SEEN: Final = """
+select device_id, array_agg(seq order by seq) as seqs from outbox
+where at >= $1 and not superseded and expires_at > clock_timestamp()
+    and at < clock_timestamp() - make_interval(secs => $2)
+group by device_id
+"""
+OPENED: Final = "select id, opened_at from incident where opened_at >= $1"

@@ -169,6 +169,7 @@ create table event (
     by          text not null,
     via         text not null,
     at          timestamptz not null,
+    written_at  timestamptz not null default clock_timestamp(),   -- after every wait of its transaction
     unit_id     text collate "C",
     data        jsonb not null default '{}',
     primary key (xid, id),

@@ -1,0 +1,151 @@
+"""The calls of the demo: incidents at plausible places, opened by REST as any client would."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import httpx
+import numpy as np
+
+from geo.city import City, IncidentPlace
+from geo.datum import Datum, point_from_wgs84
+from schemas.base import Record
+from schemas.plan import IncidentKind as K
+
+TIMEOUT_S: Final = 5.0
+TRIES_S: Final = 30.0
+PAUSE_S: Final = 0.5
+AT_ONCE: Final = 64
+PLACES_AT_ONCE: Final = 256
+ACKNOWLEDGED: Final = frozenset({200, 201})
+TRY_AGAIN: Final = frozenset({409, 502, 503, 504})
+
+KINDS: Final[tuple[tuple[K, int, float, str], ...]] = (
+    (K.CARDIAC_ARREST, 1, 0.05, "老人倒地无呼吸"),
+    (K.INJURY, 2, 0.14, "路人摔伤"),
+    (K.ILLNESS, 2, 0.12, "突发疾病"),
+    (K.FIRE, 1, 0.06, "楼道冒烟"),
+    (K.TRAFFIC, 3, 0.18, "车辆碰撞"),
+    (K.VIOLENCE, 1, 0.05, "持械斗殴"),
+    (K.DISTURBANCE, 3, 0.16, "邻里纠纷"),
+    (K.THEFT, 3, 0.10, "商铺被盗"),
+    (K.MISSING_PERSON, 2, 0.05, "儿童走失"),
+    (K.HAZARD, 4, 0.09, "井盖缺失"),
+)
+"""Kind, priority, share of all calls, title."""
+ON_BANK: Final = (K.WATER_RESCUE, 1, "有人落水")
+
+
+class Called(Record, frozen=True, kw_only=True):
+    """What became of the calls so far."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    refused: int = 0
+    given_up: int = 0
+
+
+class Caller:
+    """Opens incidents at a steady rate until told to stop; each is sent until it is answered."""
+
+    def __init__(
+        self,
+        city: City,
+        url: str,
+        token: str,
+        per_minute: float,
+        dice: np.random.Generator,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.acknowledged: list[str] = []
+        self._per_minute = per_minute
+        self._dice = dice
+        self._new_id = new_id
+        self._places = self._all_places(city)
+        self._sent = self._refused = self._given_up = 0
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            timeout=TIMEOUT_S,
+            headers={"Authorization": f"Bearer {token}"},
+            limits=httpx.Limits(max_connections=AT_ONCE),
+        )
+
+    @property
+    def called(self) -> Called:
+        """Return the counts as they stand."""
+        return Called(
+            sent=self._sent,
+            acknowledged=len(self.acknowledged),
+            refused=self._refused,
+            given_up=self._given_up,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Call until `stop`, then wait for the last answers."""
+        loop = asyncio.get_running_loop()
+        async with self._client, asyncio.TaskGroup() as group:
+            next_at = loop.time()
+            while not stop.is_set():
+                group.create_task(self._call())
+                next_at += 60 / self._per_minute
+                await _until(stop, next_at - loop.time())
+
+    async def _call(self) -> None:
+        body, key = self._body(next(self._places)), self._new_id()
+        self._sent += 1
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + TRIES_S
+        while loop.time() < deadline:
+            answer = await self._post(body, key)
+            if answer is not None:
+                self._note(answer)
+                return
+            await asyncio.sleep(PAUSE_S)
+        self._given_up += 1
+
+    async def _post(self, body: dict[str, object], key: str) -> httpx.Response | None:
+        """Send once; `None` where it is worth sending again under the same key."""
+        try:
+            answer = await self._client.post(
+                "/v1/incidents", json=body, headers={"Idempotency-Key": key}
+            )
+        except httpx.TransportError:
+            return None
+        return None if answer.status_code in TRY_AGAIN else answer
+
+    def _note(self, answer: httpx.Response) -> None:
+        if answer.status_code in ACKNOWLEDGED:
+            self.acknowledged.append(answer.json()["id"])
+        else:
+            self._refused += 1
+
+    def _body(self, place: IncidentPlace) -> dict[str, object]:
+        kind, priority, title = ON_BANK if place.on_bank else self._kind()
+        datum = Datum.GCJ02 if self._dice.random() < 0.5 else Datum.WGS84  # noqa: PLR2004 - half
+        given = point_from_wgs84(place.point, datum)
+        return {
+            "kind": kind,
+            "priority": priority,
+            "title": title,
+            "position": {"lon": given.lon, "lat": given.lat, "datum": datum},
+            "source": "demo",
+            "drill": False,
+        }
+
+    def _kind(self) -> tuple[K, int, str]:
+        shares = np.array([share for _, _, share, _ in KINDS])
+        kind, priority, _, title = KINDS[self._dice.choice(len(KINDS), p=shares / shares.sum())]
+        return kind, priority, title
+
+    def _all_places(self, city: City) -> Iterator[IncidentPlace]:
+        while True:
+            yield from city.incident_places(self._dice, PLACES_AT_ONCE)
+
+
+async def _until(stop: asyncio.Event, seconds: float) -> None:
+    """Wait for the moment, or for `stop` if that is sooner."""
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            await stop.wait()
+    except TimeoutError:
+        return

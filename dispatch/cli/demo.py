@@ -1,0 +1,319 @@
+"""`kapok demo`: a city, its phones and its calls on this machine, live on one screen."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from dispatch.auth import KEY_PREFIX, Role, token_hash
+from dispatch.cli.calls import Caller
+from dispatch.cli.city import IssuedPhone, register
+from dispatch.cli.codes import Code, Failure
+from dispatch.cli.database import run
+from dispatch.cli.report import Report, written_report
+from dispatch.cli.screen import Screen, Stages
+from dispatch.cli.serve import Worker, database, listener, raise_open_files
+from dispatch.clock import SystemClock, new_token
+from dispatch.phone.diary import Diary, Tally
+from dispatch.phone.diary import Quantiles as PushQuantiles
+from dispatch.phone.fleet import FleetOptions, PhoneLine
+from dispatch.phone.process import FleetProgress
+from dispatch.settings import Settings, read
+from dispatch.store.ledger import Ledger, ledger
+from dispatch.store.registry import registry
+from dispatch.telemetry import configure_log
+from dispatch.wiring import UNIT_SOCKET
+from geo.city import UNITS, City
+from geo.city.store import cached
+from schemas.base import KeyId, Record
+
+SEED: Final = 20241
+FILES_SPARE: Final = 400
+"""Files of the service that are not phones: database, REST clients, logs, a reserve."""
+ROOT: Final = "gz"
+"""The city's own jurisdiction: the demo key sees all of it."""
+DRAIN_S: Final = 5.0
+LAST_CALL_S: Final = 60.0
+"""An incident has a minute to be accepted before it counts as unserved."""
+LOOK_S: Final = 0.5
+ONLINE_SHARE: Final = 0.999
+CONNECT_MOST_S: Final = 180.0
+SOURCES: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+
+
+class Wish(Record, frozen=True, kw_only=True):
+    """What was asked for on the command line."""
+
+    units: int
+    per_minute: float
+    seconds: float | None
+    report: Path | None
+    seed: int
+    port: int
+
+
+@click.command()
+@click.option("--units", type=click.IntRange(20, UNITS), default=UNITS, show_default=True)
+@click.option(
+    "--incidents-per-minute",
+    "per_minute",
+    type=click.FloatRange(0.1, 6000),
+    default=30.0,
+    show_default=True,
+)
+@click.option(
+    "--for", "seconds", type=click.FloatRange(1, 86_400), help="Seconds; without it until Ctrl-C."
+)
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON here.")
+@click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port.  [KAPOK_PORT; 8110]")
+def demo(
+    units: int,
+    per_minute: float,
+    seconds: float | None,
+    report: Path | None,
+    seed: int,
+    port: int | None,
+) -> int:
+    """Run the main job on a synthetic city with simulated phones.
+
+    Ends with exit code 1 when a message or an incident was lost or a unit booked twice.
+    """
+    settings = read(os.environ, **({} if port is None else {"port": port}))
+    wish = Wish(
+        units=units,
+        per_minute=per_minute,
+        seconds=seconds,
+        report=report,
+        seed=seed,
+        port=settings.port,
+    )
+    with warnings_to(settings.data / "demo.log"):
+        outcome = run(Demo(settings, wish, Console()).run())
+    return Code.FAILED if outcome.failed else Code.OK
+
+
+@contextmanager
+def warnings_to(path: Path) -> Iterator[None]:
+    """Keep our own log off the screen: it goes to a file beside the data."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", buffering=1) as file:
+        configure_log(file)
+        yield
+
+
+class Demo:
+    """One run: everything started in order, watched, stopped in the reverse order."""
+
+    def __init__(self, settings: Settings, wish: Wish, console: Console) -> None:
+        self._settings = settings
+        self._wish = wish
+        self._console = console
+        self._stages = Stages(console)
+        self._stop = asyncio.Event()
+        self._clock = SystemClock()
+
+    async def run(self) -> Report:
+        """Return the report of the run; Ctrl-C ends it early, and is reported all the same."""
+        self._listen_to_ctrl_c()
+        async with AsyncExitStack() as stack:
+            self._stages.begin("city")
+            city = await asyncio.to_thread(
+                cached, self._settings.data / "city", self._wish.seed, self._wish.units
+            )
+            self._stages.begin("database")
+            dsn = await stack.enter_async_context(database(self._settings, self._stop))
+            phones, key = await self._register(dsn, city)
+            self._stages.begin("service")
+            url = await stack.enter_async_context(self._service(dsn))
+            self._stages.begin("phones")
+            fleet = await stack.enter_async_context(PhoneFleet.started(phones, url))
+            book = await stack.enter_async_context(ledger(dsn, self._clock.now()))
+            await self._connected(fleet)
+            return await self._play(city, url, key, fleet, book)
+
+    def _listen_to_ctrl_c(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+
+    # Before. ---------------------------------------------------------------------------------
+
+    async def _register(self, dsn: str, city: City) -> tuple[list[IssuedPhone], str]:
+        """Put the city into the store; return the phones and a dispatcher's API key."""
+        phones = min(len(city.units), raise_open_files() - FILES_SPARE)
+        key = new_token(KEY_PREFIX)
+        async with registry(dsn) as registered:
+            issued = await register(
+                registered, city, phones, self._clock.new_id, self._stages.progress
+            )
+            await registered.put_key(
+                KeyId(self._clock.new_id()), "demo", Role.DISPATCHER, ROOT, token_hash(key)
+            )
+        return issued, key
+
+    @asynccontextmanager
+    async def _service(self, dsn: str) -> AsyncIterator[str]:
+        """Run the service on our port; a worker that ends is started again."""
+        stop = asyncio.Event()
+        with (
+            listener(self._settings.host, self._wish.port) as port,
+            (self._settings.data / "service.log").open("ab") as log,
+        ):
+            worker = Worker(dsn, port, log)
+            running = asyncio.create_task(worker.run(stop))
+            try:
+                await worker.ready.wait()
+                yield worker.url
+            finally:
+                stop.set()
+                await running
+
+    async def _connected(self, fleet: "PhoneFleet") -> None:
+        """Wait until the phones are online, but no longer than they may take."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + CONNECT_MOST_S
+        while loop.time() < deadline and not self._stop.is_set():
+            online = fleet.progress.tally.online
+            self._stages.progress("phones online", online, fleet.phones)
+            if online >= fleet.phones * ONLINE_SHARE:
+                return
+            await asyncio.sleep(LOOK_S)
+
+    # The run. --------------------------------------------------------------------------------
+
+    async def _play(
+        self, city: City, url: str, key: str, fleet: "PhoneFleet", book: Ledger
+    ) -> Report:
+        dice = np.random.default_rng(self._wish.seed)
+        caller = Caller(city, url, key, self._wish.per_minute, dice, self._clock.new_id)
+        self._stages.invite(url, key, city)
+        stop_calls = asyncio.Event()
+        calling = asyncio.create_task(caller.run(stop_calls))
+        with Screen(self._console) as screen:
+            await self._watch(screen, fleet, book, caller, self._wish.seconds)
+            stop_calls.set()
+            await calling
+            if not self._stop.is_set():
+                await self._last_calls(screen, fleet, book, caller)
+        diary = await fleet.stop()
+        report = await written_report(book, diary, caller.acknowledged, DRAIN_S)
+        self._hand_over(report)
+        return report
+
+    async def _watch(
+        self,
+        screen: Screen,
+        fleet: "PhoneFleet",
+        book: Ledger,
+        caller: Caller,
+        seconds: float | None,
+    ) -> None:
+        """Show the run until its time is over or Ctrl-C."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not self._stop.is_set() and (seconds is None or loop.time() - began < seconds):
+            screen.show(loop.time() - began, fleet.progress, await book.counts(), caller.called)
+            await asyncio.sleep(LOOK_S)
+
+    async def _last_calls(
+        self, screen: Screen, fleet: "PhoneFleet", book: Ledger, caller: Caller
+    ) -> None:
+        """Give the last incidents their minute."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while not self._stop.is_set() and loop.time() - began < LAST_CALL_S:
+            if not await book.waiting():
+                return
+            screen.show(None, fleet.progress, await book.counts(), caller.called)
+            await asyncio.sleep(LOOK_S)
+
+    def _hand_over(self, report: Report) -> None:
+        text = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+        if self._wish.report is not None:
+            self._wish.report.write_text(text + "\n")
+        self._console.print(text, highlight=False)
+
+
+class PhoneFleet:
+    """The process of simulated phones, its last word on how it goes, and at the end its diary."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, phones: int) -> None:
+        self.phones = phones
+        self.progress = FleetProgress(tally=Tally(), push_ms=PushQuantiles())
+        self._process = process
+        self._folder = folder
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, phones: list[IssuedPhone], url: str) -> AsyncIterator["PhoneFleet"]:
+        """Start the process; its tokens lie in a file for us alone, gone at the end."""
+        with tempfile.TemporaryDirectory(prefix="kapok-") as name:
+            folder = Path(name)
+            file = folder / "phones.jsonl"
+            file.touch(mode=0o600)
+            file.write_bytes(b"\n".join(msgspec.json.encode(_line(p)) for p in phones))
+            options = FleetOptions(
+                sources=SOURCES, diary=str(folder / "diary.json"), drain_s=DRAIN_S
+            )
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "dispatch", "phones"),
+                *("--file", str(file), "--url", f"{url.replace('http', 'ws', 1)}{UNIT_SOCKET}"),
+                *("--options", msgspec.json.encode(options).decode()),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+            fleet = cls(process, folder, len(phones))
+            try:
+                yield fleet
+            finally:
+                await fleet.end()
+
+    async def stop(self) -> Diary:
+        """Let the phones drain; return what they have seen."""
+        if self._process.stdin is None:
+            raise Failure("the phones cannot be told to stop")
+        self._process.stdin.write(b'{"stop": true}\n')
+        await self._process.stdin.drain()
+        await self._process.wait()
+        try:
+            diary = (self._folder / "diary.json").read_bytes()
+        except FileNotFoundError as error:
+            raise Failure("the phones ended without their diary") from error
+        return msgspec.json.decode(diary, type=Diary)
+
+    async def end(self) -> None:
+        """End the process if it still runs."""
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        self._reading.cancel()
+
+    async def _read(self) -> None:
+        if self._process.stdout is None:
+            return
+        while line := await self._process.stdout.readline():
+            self.progress = msgspec.json.decode(line, type=FleetProgress)
+
+
+def _line(phone: IssuedPhone) -> PhoneLine:
+    return PhoneLine(
+        device=phone.device,
+        token=phone.token,
+        unit=phone.unit,
+        lon=phone.lon,
+        lat=phone.lat,
+        moves=phone.moves,
+    )
