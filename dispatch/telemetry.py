@@ -26,13 +26,7 @@ class Metrics:
         )
         self.commit_s = Histogram(
             "kapok_decision_seconds",
-            "From the load of a case to its commit",
-            buckets=LATENCY_S,
-            registry=self.registry,
-        )
-        self.dispatch_s = Histogram(
-            "kapok_dispatch_seconds",
-            "From an incident's arrival to its first offer written",
+            "Deciding and committing, the load of the case aside",
             buckets=LATENCY_S,
             registry=self.registry,
         )
@@ -40,11 +34,8 @@ class Metrics:
         self.fixes = Counter(
             "kapok_fixes", "Position rows by verdict", ["verdict"], registry=self.registry
         )
-        self.due_late_s = Histogram(
-            "kapok_due_late_seconds",
-            "How late a clock was answered",
-            buckets=LATENCY_S,
-            registry=self.registry,
+        self.clock_failures = Counter(
+            "kapok_clock_failures", "Clocks whose decision failed", registry=self.registry
         )
 
     def decided(self, decision: Decision) -> None:

@@ -20,10 +20,8 @@ from dispatch.live.board import Board
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
 from dispatch.store.postgres import PostgresStore
-from dispatch.store.registry import registry
 from dispatch.telemetry import Metrics
 from geo.eta import StraightLine
-from geo.jurisdiction import JurisdictionIndex
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -47,11 +45,9 @@ class Service:
 @asynccontextmanager
 async def service(dsn: str) -> AsyncIterator[Service]:
     """Recover everything from the store, run the desk's loops, and stop in the reverse order."""
-    async with registry(dsn) as registered:
-        places = JurisdictionIndex(await registered.jurisdictions())
     store = await PostgresStore.open(dsn)
     try:
-        built = await _recovered(store, places)
+        built = await _recovered(store)
         async with asyncio.TaskGroup() as group:
             built.loops.start(group)
             sockets = group.create_task(built.hub.run())
@@ -65,7 +61,7 @@ async def service(dsn: str) -> AsyncIterator[Service]:
         await store.close()
 
 
-async def _recovered(store: PostgresStore, places: JurisdictionIndex) -> Service:
+async def _recovered(store: PostgresStore) -> Service:
     """Build the parts and fill memory from what is on disk."""
     clock = SystemClock()
     before = clock.now()
@@ -73,19 +69,16 @@ async def _recovered(store: PostgresStore, places: JurisdictionIndex) -> Service
     clock.set(database_now, round_trip_s=(clock.now() - before).total_seconds())
     metrics, keyring, roster, board = Metrics(), Keyring(), Roster(), Board()
     fleet = Fleet(StraightLine())
-    fleet.load(await store.unit_rows(clock.now()), clock.now().timestamp())
-    roster.load(await store.identities(), await store.crews())
-    board.load(await store.active_cases())
     desk = Desk(
         store=store,
         clock=clock,
         fleet=fleet,
         board=board,
         roster=roster,
-        places=places,
         keyring=keyring,
         metrics=metrics,
     )
+    await desk.recover()
     phones = Phones(desk, await store.epoch())
     hub = Hub(phones)
     desk.send_through(hub)

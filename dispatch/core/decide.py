@@ -15,6 +15,7 @@ from dispatch.core.offers import (
     arrival,
     end_hopeless,
     overtake,
+    promote_backups,
     release_backups,
     slot_for,
     top_up,
@@ -65,6 +66,7 @@ def settle(draft: Draft, outcome: Outcome, refusal: Refusal | None = None) -> De
         stand_down(draft)
     else:
         climb(draft)
+        promote_backups(draft)
         release_backups(draft)
         top_up(draft)
         end_hopeless(draft)

@@ -27,6 +27,7 @@ class Event(StrEnum):
     PROGRESSED = "assignment_progressed"
     LATE = "late_progress"
     BACKED_UP = "became_backup"
+    PROMOTED = "became_primary"
     ASSIGNMENT_ENDED = "assignment_ended"
     STATUS = "status_changed"
     WIDENED = "ring_widened"

@@ -11,9 +11,9 @@ from typing import Final
 from dispatch.core.decision import EXPIRY_GRACE_S, Draft
 from dispatch.core.events import Event
 from dispatch.core.lifecycle import WANTS_UNITS
-from dispatch.core.offers import widen
+from dispatch.core.offers import searches, widen
 from schemas.base import Instant
-from schemas.incident import Mode, OfferState
+from schemas.incident import OfferState
 from schemas.plan import Level, Rung, Step
 
 LEVELS: Final[Mapping[Rung, Level]] = {
@@ -68,6 +68,6 @@ def next_wake(draft: Draft) -> Instant | None:
     times += [o.exp_at + grace for o in live]
     if step := next_step(draft):
         times.append(step_at(draft, step))
-    if draft.incident.search_at and draft.incident.mode is Mode.AUTO:
+    if draft.incident.search_at and searches(draft):
         times.append(draft.incident.search_at)
     return min(times, default=None)

@@ -42,10 +42,14 @@ def excluded(draft: Draft) -> frozenset[UnitId]:
     return frozenset(asked | tasked | left)
 
 
+def searches(draft: Draft) -> bool:
+    """Say whether the engine asks units for this incident by itself."""
+    return draft.incident.status in WANTS_UNITS and draft.incident.mode is Mode.AUTO
+
+
 def top_up(draft: Draft) -> None:
     """Keep enough offers out for every free slot; widen an empty ring; say what is short."""
-    incident = draft.incident
-    if incident.status not in WANTS_UNITS or incident.mode is not Mode.AUTO:
+    if not searches(draft):
         return
     short = [reason for slot in draft.free_slots() if (reason := _fill(draft, slot))]
     _note_shortfall(draft, short[0] if short else None)
@@ -90,7 +94,7 @@ def _ask(draft: Draft, slot: int) -> str | None:
     chosen = found.candidates[: max(0, min(wanted, room))]
     for candidate in chosen:
         draft.ask(candidate, slot, ring_s)
-    return why_short(found, ring_s) if ringing + len(chosen) < plan.k else None
+    return why_short(found, ring_s) if len(chosen) < min(plan.k - ringing, room) else None
 
 
 def why_short(found: Found, ring_s: int) -> str:
@@ -170,6 +174,15 @@ def end_hopeless(draft: Draft) -> None:
     for offer in draft.live_offers():
         if slot_for(draft, offer, arrival(draft, offer)[1]) is None:
             draft.end_offer(offer, Trigger.TAKE, Event.TAKEN, OfferEndWhy.TAKEN)
+
+
+def promote_backups(draft: Draft) -> None:
+    """Let the soonest backup hold its slot again when the one that overtook it is gone."""
+    for slot in draft.free_slots():
+        backups = [t for t in draft.live_tasks() if t.slot == slot]
+        if backups:
+            soonest = min(backups, key=lambda t: t.arrive_at)
+            draft.change_task(soonest, Event.PROMOTED, alert=True, role=Role.PRIMARY)
 
 
 def release_backups(draft: Draft) -> None:

@@ -49,9 +49,10 @@ from dispatch.telemetry import Metrics
 from geo.datum import point_to_wgs84
 from geo.jurisdiction import JurisdictionIndex, within
 from geo.point import Box, Point
-from schemas.base import IncidentId, Instant, Record, UnitId
+from schemas.base import DeviceId, IncidentId, Instant, Record, UnitId
 from schemas.incident import Case, Incident, Status
 from schemas.rest import Candidates, OpenIncident, UnitView
+from schemas.wire import Close
 
 RACES_MOST: Final = 6
 AWAY_S: Final = 3.0
@@ -80,6 +81,9 @@ class Nowhere:
     def close_unit(self, unit_id: UnitId, code: int) -> None:
         """Close nothing."""
 
+    def close_device(self, device_id: DeviceId, code: int) -> None:
+        """Close nothing."""
+
 
 class Desk:
     """Decides. Memory ranks, the store arbitrates: what it refuses is decided again."""
@@ -92,7 +96,6 @@ class Desk:
         fleet: Fleet,
         board: Board,
         roster: Roster,
-        places: JurisdictionIndex,
         keyring: Keyring,
         metrics: Metrics,
     ) -> None:
@@ -101,12 +104,13 @@ class Desk:
         self.fleet = fleet
         self.board = board
         self.roster = roster
-        self.places = places
+        self.places = JurisdictionIndex(())
         self.keyring = keyring
         self.metrics = metrics
         self.soon: set[IncidentId] = set()
         self.reread: set[UnitId] = set()
         self.poke = asyncio.Event()
+        self.registered = -1
         self.store_answers = True
         self._outbound: Outbound = Nowhere()
         self._turns: WeakValueDictionary[IncidentId, asyncio.Lock] = WeakValueDictionary()
@@ -269,7 +273,7 @@ class Desk:
 
     def ready(self) -> dict[str, bool]:
         """Return what has to be true before anybody may rely on this process."""
-        return {"store": self.store_answers, "fleet": len(self.fleet) > 0, "clocks": self.alive()}
+        return {"store": self.store_answers, "clocks": self.alive()}
 
     # The one way to change anything. ---------------------------------------------------------
 
@@ -312,11 +316,28 @@ class Desk:
         loaded = await self.store.load(incident_id, once)
         if loaded.answer is not None:
             return _replay(loaded, loaded.answer)
+        began_s = self.clock.now().timestamp()
         decision = decided(loaded)
         answer = render(decision) if render else NOTHING
         sealed = await self.store.commit(decision, once, answer, self.clock.now(), due_id)
+        self.metrics.commit_s.observe(self.clock.now().timestamp() - began_s)
         self._apply(decision, sealed)
         return Outcome(answer=answer)
+
+    async def recover(self) -> None:
+        """Fill memory from what is on disk."""
+        self.board.load(await self.store.active_cases())
+        await self.read_registered()
+
+    async def read_registered(self) -> None:
+        """Take places, units, members and phones as they are registered; cut off the revoked."""
+        self.registered = await self.store.registered()
+        self.places = JurisdictionIndex(await self.store.jurisdictions())
+        now = self.clock.now()
+        self.fleet.load(await self.store.unit_rows(now), now.timestamp())
+        gone = self.roster.load(await self.store.identities(), await self.store.crews())
+        for device_id in gone:
+            self._outbound.close_device(device_id, Close.DEVICE_REVOKED)
 
     async def refresh(self, unit_ids: Sequence[UnitId]) -> None:
         """Take units and their crews as the store has them."""

@@ -53,6 +53,7 @@ class Loops:
             (SWEEP_SOON_S, self.reread_freed),
             (REREAD_EVERY_S, self.reread_busy),
             (KEYS_EVERY_S, self.reread_keys),
+            (KEYS_EVERY_S, self.follow_registry),
             (CLOCK_EVERY_S, self.set_clock),
         ]
         self._tasks = [group.create_task(self._every(s, work)) for s, work in beats]
@@ -114,6 +115,11 @@ class Loops:
                 await self._desk.tick(due)
             except Refusal as refusal:
                 log.warning("clock_refused", incident=due.incident_id, code=refusal.code)
+            except Exception:
+                # One incident that cannot be decided must not stop the clocks of all others; its
+                # row stays, and is tried again when its lease is over.
+                log.exception("clock_failed", incident=due.incident_id)
+                self._desk.metrics.clock_failures.inc()
 
     async def _search_again(self) -> None:
         """Search at once for those short of units, when one has become free."""
@@ -160,6 +166,11 @@ class Loops:
         self._desk.keyring.replace(
             (k.hash, Grant(key_id=k.id, role=Role(k.role), juris=k.juris)) for k in keys
         )
+
+    async def follow_registry(self) -> None:
+        """Take imports and revocations a second after they are committed."""
+        if await self._desk.store.registered() != self._desk.registered:
+            await self._desk.read_registered()
 
     async def set_clock(self) -> None:
         """Follow the database's time: clocks of cases must agree wherever they are read."""

@@ -80,6 +80,10 @@ _DTYPE: Final = np.dtype(
 )
 
 
+_LIVE: Final = ("lon", "lat", "acc_m", "fix_s", "online", "kept_lon", "kept_lat", "kept_s")
+"""What only phones tell: kept when the store is read anew."""
+
+
 class Standing(NamedTuple):
     """Where a unit stands; `age_s` is None where it is only thought to be at its home post."""
 
@@ -118,18 +122,19 @@ class Fleet:
     # What the store says. --------------------------------------------------------------------
 
     def load(self, rows: Sequence[UnitRow], now_s: float) -> None:
-        """Take the whole fleet as the store has it; phones that were connected stay so."""
-        before = self
-        online = {u.id: int(before._table["online"][i]) for i, u in enumerate(before._units)}
+        """Take the whole fleet as the store has it; what phones said of themselves stays."""
+        before, was = self._rows, self._table
         self._units = [row.unit for row in rows]
         self._rows = {row.unit.id: i for i, row in enumerate(rows)}
         self._table = np.zeros(len(rows), _DTYPE)
-        self._moved.clear()
+        self._moved = {self._rows[u] for u in before if u in self._rows}
+        stayed = [(i, before[u]) for u, i in self._rows.items() if u in before]
+        if stayed:
+            here, there = np.array(stayed).T
+            for name in _LIVE:
+                self._table[name][here] = was[name][there]
         for row in rows:
             self.put(row)
-        for unit_id, count in online.items():
-            if unit_id in self._rows:
-                self._table["online"][self._rows[unit_id]] = count
         if self._started_s == float("-inf"):
             self._started_s = now_s
 

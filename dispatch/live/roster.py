@@ -15,13 +15,19 @@ class Roster:
         self._heads: dict[DeviceId, int] = {}
         self._crews: dict[UnitId, dict[MemberId, Member]] = {}
 
-    def load(self, identities: Iterable[tuple[bytes, Identity]], members: Iterable[Member]) -> None:
-        """Take all phones and crews as the store has them."""
-        self._by_token = dict(identities)
-        self._heads = {i.device_id: i.head for i in self._by_token.values()}
+    def load(
+        self, identities: Iterable[tuple[bytes, Identity]], members: Iterable[Member]
+    ) -> set[DeviceId]:
+        """Take all phones and crews as the store has them; return phones whose token is no more."""
+        before, self._by_token = self._by_token, dict(identities)
+        heads, self._heads = self._heads, {}
+        for identity in self._by_token.values():
+            device = identity.device_id
+            self._heads[device] = max(identity.head, heads.get(device, 0))
         self._crews = {}
         for member in members:
             self._crews.setdefault(member.unit_id, {})[member.id] = member
+        return {i.device_id for token, i in before.items() if token not in self._by_token}
 
     def find(self, token_hash: bytes) -> Identity | None:
         """Return whose token this is, as far as memory knows."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Self, TypeAlias
 
 import asyncpg
 import msgspec
+import shapely
 
 from dispatch.core.decision import Decision
 from dispatch.core.events import Entry, Event
@@ -27,6 +28,7 @@ from dispatch.ports import (
 )
 from dispatch.store import statements as sql
 from geo.eta import Moves
+from geo.jurisdiction import Jurisdiction
 from schemas.base import DeviceId, IncidentId, Instant, KeyId, MemberId, UnitId
 from schemas.incident import Case, Incident
 from schemas.unit import Capability, Duty, Member, Position, Unit, UnitKind, UnitRow
@@ -287,6 +289,22 @@ class PostgresStore:
                 data=msgspec.json.decode(r["data"]),
             )
             for r in rows
+        ]
+
+    async def registered(self) -> int:
+        """Return a number that has grown whenever units, members, phones or places changed."""
+        with _translated():
+            number: int = await self._side.fetchval(sql.REGISTERED)
+        return number
+
+    async def jurisdictions(self) -> list[Jurisdiction]:
+        """Return all jurisdictions, ordered by path."""
+        with _translated():
+            rows = await self._side.fetch(sql.JURISDICTIONS, timeout=30)
+        shapes = shapely.from_wkb([r["polygon"] for r in rows])
+        return [
+            Jurisdiction(path=r["path"], name=r["name"], polygon=shape)
+            for r, shape in zip(rows, shapes, strict=True)
         ]
 
     async def epoch(self) -> str:

@@ -119,6 +119,7 @@ select s.system_identifier::text || '/' || c.timeline_id || '/' || m.nonce as ep
 from pg_control_system() s, pg_control_checkpoint() c, meta m
 """
 NOW: Final = "select clock_timestamp()"
+REGISTERED: Final = "select registered from meta"
 
 JURISDICTIONS: Final = "select path, name, polygon from jurisdiction order by path"
 PUT_JURISDICTIONS: Final = """

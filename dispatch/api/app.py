@@ -1,0 +1,86 @@
+"""The REST API as one ASGI application over one desk."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, ControllerRouterHandler, Middleware, Receive, Scope, Send
+from prometheus_client import CollectorRegistry
+
+from dispatch.api.access import PUBLIC, guard
+from dispatch.api.bodies import MAX_BODY_BYTES, admit
+from dispatch.api.facade import Desk
+from dispatch.api.given import provided
+from dispatch.api.idempotency import MOST_IN_FLIGHT, InFlight
+from dispatch.api.openapi import CONTROLLERS, document, query_names
+from dispatch.api.problems import HANDLERS, AnyRequest, bad_parameter
+from dispatch.api.shield import add_headers
+from dispatch.ports import Clock
+
+DOCUMENT_PATH: Final = "/schema/openapi.json"
+DOCUMENT_TYPE: Final = "application/vnd.oai.openapi+json"
+
+
+def build(
+    desk: Desk, *, registry: CollectorRegistry, most_in_flight: int = MOST_IN_FLIGHT
+) -> Litestar:
+    """Return the application; whatever goes wrong in it is answered as a problem."""
+    described = document()
+    return guarded(
+        desk,
+        [*CONTROLLERS, served(described)],
+        before_request=partial(admitted, query_names(described)),
+        dependencies=provided(desk=desk, in_flight=InFlight(most_in_flight), registry=registry),
+    )
+
+
+def guarded(desk: Desk, handlers: Sequence[ControllerRouterHandler], **more: Any) -> Litestar:
+    """Return handlers as an application in which nothing is open unless it says so."""
+    return Litestar(
+        handlers,
+        guards=[guard(desk.keyring)],
+        middleware=[arrival(desk.clock)],
+        before_send=[add_headers],
+        exception_handlers={**HANDLERS},
+        request_max_body_size=MAX_BODY_BYTES,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+        **more,
+    )
+
+
+def arrival(clock: Clock) -> Middleware:
+    """Return the outermost layer: it notes when a request came, for the KPI clocks start there."""
+
+    def layer(app: ASGIApp) -> ASGIApp:
+        async def note(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("state", {})["received_at"] = clock.now()
+            await app(scope, receive, send)
+
+        return note
+
+    return layer
+
+
+async def admitted(known: Mapping[str, frozenset[str]], request: AnyRequest) -> None:
+    """Refuse what need not reach a handler: parameters nobody reads, bodies nobody can."""
+    names = known.get(str(request.route_handler.operation_id), frozenset())
+    for name in request.query_params:
+        if name not in names:
+            raise bad_parameter(name, "there is no such parameter here")
+    await admit(request)
+
+
+def served(described: Mapping[str, Any]) -> HTTPRouteHandler:
+    """Return the route of the OpenAPI document."""
+    body = msgspec.json.encode(described)
+
+    @get(DOCUMENT_PATH, media_type=DOCUMENT_TYPE, opt=PUBLIC, operation_id="get_document")
+    async def openapi() -> bytes:
+        return body
+
+    return openapi

@@ -1,0 +1,73 @@
+"""What handlers are given: the desk, who asks, once, the datum; and ids out of addresses."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, SkipValidation
+from prometheus_client import CollectorRegistry
+
+from dispatch.api.access import provide_grant
+from dispatch.api.facade import Desk
+from dispatch.api.idempotency import InFlight, provide_once
+from dispatch.api.places import provide_asked
+from dispatch.api.problems import AnyRequest
+from dispatch.auth import Grant
+from dispatch.core.errors import NotFound
+from dispatch.ports import Once
+from geo.datum import Datum
+from schemas.base import IncidentId, Instant, UnitId
+
+UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+VISIBLE: Final = re.compile(r"[\x21-\x7e]{1,64}")
+
+TheDesk = NamedDependency[SkipValidation[Desk]]
+TheGrant = NamedDependency[SkipValidation[Grant]]
+TheOnce = NamedDependency[SkipValidation[Once]]
+TheInFlight = NamedDependency[SkipValidation[InFlight]]
+TheDatum = NamedDependency[SkipValidation[Datum]]
+TheInstant = NamedDependency[SkipValidation[Instant]]
+TheIncident = NamedDependency[SkipValidation[IncidentId]]
+TheRegistry = NamedDependency[SkipValidation[CollectorRegistry]]
+TheUnit = NamedDependency[SkipValidation[UnitId]]
+
+
+async def provide_incident(incident_id: FromPath[str]) -> IncidentId:
+    """Return the id in the address; what cannot be an id is not found."""
+    if not UUID.fullmatch(incident_id):
+        raise NotFound("no such incident")
+    return IncidentId(incident_id)
+
+
+async def provide_unit(unit_id: FromPath[str]) -> UnitId:
+    """Return the id in the address; what cannot be an id is not found."""
+    if not VISIBLE.fullmatch(unit_id):
+        raise NotFound("no such unit")
+    return UnitId(unit_id)
+
+
+async def provide_arrival(request: AnyRequest) -> Instant:
+    """Return when the request came in, before anything was done for it."""
+    at: Instant = request.scope["state"]["received_at"]
+    return at
+
+
+def provided(**own: object) -> dict[str, Provide]:
+    """Return the providers of all handlers; `own` are the things this service has one of."""
+    return {
+        "grant": Provide(provide_grant, sync_to_thread=False),
+        "once": Provide(provide_once),
+        "asked": Provide(provide_asked),
+        "incident": Provide(provide_incident),
+        "unit": Provide(provide_unit),
+        "received_at": Provide(provide_arrival),
+        **{name: Provide(_giver(thing), sync_to_thread=False) for name, thing in own.items()},
+    }
+
+
+def _giver(thing: object) -> Callable[[], object]:
+    def give() -> object:
+        return thing
+
+    return give

@@ -1,0 +1,249 @@
+"""/v1/incidents: open, list, read, and what a person may do with one."""
+
+import re
+from datetime import UTC
+from typing import Annotated, Final
+
+from litestar import Controller, Response, get, post
+from litestar.params import JSONBody, QueryParameter
+from msgspec.structs import replace
+
+from dispatch.api import cursor as cursors
+from dispatch.api.access import needs
+from dispatch.api.answers import answered, created
+from dispatch.api.bodies import Strict, invalid
+from dispatch.api.given import (
+    UUID,
+    TheDatum,
+    TheDesk,
+    TheGrant,
+    TheIncident,
+    TheInFlight,
+    TheInstant,
+    TheOnce,
+)
+from dispatch.api.places import incident_in, named
+from dispatch.api.promises import change, listing, reading
+from dispatch.api.timeline import event_view
+from dispatch.auth import Right
+from dispatch.core import commands
+from dispatch.desk.answers import brief_view, incident_view
+from schemas import rest
+from schemas.base import IncidentId
+from schemas.incident import Status
+
+TIMELINE_MARK: Final = "timeline"
+INCIDENTS_MARK: Final = "incidents"
+NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+Statuses = Annotated[
+    list[Status] | None,
+    QueryParameter(description="Only incidents of this status; may be repeated."),
+]
+
+
+class Incidents(Controller):
+    """Incidents of one's jurisdiction."""
+
+    path = "/v1/incidents"
+    tags = ("incidents",)
+    return_dto = None
+
+    @post(
+        operation_id="open_incident",
+        summary="Open an incident",
+        description="A call comes in. The answer shows who was asked.",
+        opt=needs(Right.REPORT),
+        dto=Strict[rest.OpenIncident],
+        status_code=201,
+        responses=change(201),
+    )
+    async def open_one(
+        self,
+        data: JSONBody[rest.OpenIncident],
+        desk: TheDesk,
+        grant: TheGrant,
+        once: TheOnce,
+        in_flight: TheInFlight,
+        asked: TheDatum,
+        received_at: TheInstant,
+    ) -> Response[bytes]:
+        """Open an incident, once."""
+        body = in_utc(data)
+        with in_flight.hold(once):
+            outcome = await desk.open(body, grant, once, received_at)
+        return created(outcome, asked)
+
+    @get(
+        operation_id="list_incidents",
+        summary="List incidents",
+        description="Newest first. Offers and assignments are left out: read the incident itself.",
+        opt=needs(Right.SEE_INCIDENTS),
+        responses=listing(),
+    )
+    async def page_of(
+        self,
+        desk: TheDesk,
+        grant: TheGrant,
+        asked: TheDatum,
+        status: Statuses = None,
+        cursor: cursors.Cursor = None,
+        limit: cursors.Limit = cursors.DEFAULT_LIMIT,
+    ) -> Response[rest.IncidentPage]:
+        """Return a page of incidents."""
+        before = IncidentId(cursors.decode(cursor, INCIDENTS_MARK, UUID)) if cursor else None
+        found = await desk.incidents(grant, status=status or [], before=before, limit=limit + 1)
+        page, last = cursors.cut(found, limit)
+        following = cursors.encode(INCIDENTS_MARK, last.id) if last else None
+        items = [incident_in(asked, brief_view(incident)) for incident in page]
+        return Response(rest.IncidentPage(items=items, next=following), headers=named(asked))
+
+    @get(
+        "/{incident_id:str}",
+        operation_id="get_incident",
+        summary="Read an incident",
+        description="With all its offers and assignments.",
+        opt=needs(Right.SEE_INCIDENTS),
+        responses=reading(),
+    )
+    async def read(
+        self, desk: TheDesk, grant: TheGrant, incident: TheIncident, asked: TheDatum
+    ) -> Response[rest.IncidentView]:
+        """Return an incident."""
+        view = incident_view(await desk.case(incident, grant))
+        return Response(incident_in(asked, view), headers=named(asked))
+
+    @get(
+        "/{incident_id:str}/timeline",
+        operation_id="get_timeline",
+        summary="Read what happened",
+        description="Every fact in the order it was written down; n has no gaps.",
+        opt=needs(Right.SEE_INCIDENTS),
+        responses=reading(),
+    )
+    async def timeline(
+        self,
+        desk: TheDesk,
+        grant: TheGrant,
+        incident: TheIncident,
+        cursor: cursors.Cursor = None,
+        limit: cursors.Limit = cursors.DEFAULT_LIMIT,
+    ) -> rest.Timeline:
+        """Return a page of the incident's log."""
+        after = int(cursors.decode(cursor, TIMELINE_MARK, NUMBER)) if cursor else 0
+        found = await desk.timeline(incident, grant, after, limit + 1)
+        page, last = cursors.cut(found, limit)
+        following = cursors.encode(TIMELINE_MARK, str(last.n)) if last else None
+        return rest.Timeline(items=[event_view(entry) for entry in page], next=following)
+
+    @post(
+        "/{incident_id:str}/triage",
+        operation_id="triage_incident",
+        summary="Open or reject what was reported",
+        opt=needs(Right.CHANGE_INCIDENTS),
+        dto=Strict[rest.Triage],
+        status_code=200,
+        responses=change(200),
+    )
+    async def triage(
+        self,
+        data: JSONBody[rest.Triage],
+        desk: TheDesk,
+        grant: TheGrant,
+        incident: TheIncident,
+        once: TheOnce,
+        in_flight: TheInFlight,
+        asked: TheDatum,
+    ) -> Response[bytes]:
+        """Open or reject, once."""
+        command = commands.Triage(accept=data.accept, why=data.why)
+        with in_flight.hold(once):
+            done = await desk.act(incident, command, grant, Right.CHANGE_INCIDENTS, once)
+        return answered(done, asked)
+
+    @post(
+        "/{incident_id:str}/cancel",
+        operation_id="cancel_incident",
+        summary="Call an incident off",
+        description="Whoever was asked or sent is called back.",
+        opt=needs(Right.CANCEL),
+        dto=Strict[rest.Cancel],
+        status_code=200,
+        responses=change(200),
+    )
+    async def cancel(
+        self,
+        data: JSONBody[rest.Cancel],
+        desk: TheDesk,
+        grant: TheGrant,
+        incident: TheIncident,
+        once: TheOnce,
+        in_flight: TheInFlight,
+        asked: TheDatum,
+    ) -> Response[bytes]:
+        """Call off, once."""
+        command = commands.Cancel(why=data.why)
+        with in_flight.hold(once):
+            done = await desk.act(incident, command, grant, Right.CANCEL, once)
+        return answered(done, asked)
+
+    @post(
+        "/{incident_id:str}/resolve",
+        operation_id="resolve_incident",
+        summary="Settle an incident on a person's word",
+        opt=needs(Right.CHANGE_INCIDENTS),
+        dto=Strict[rest.Resolve],
+        status_code=200,
+        responses=change(200),
+    )
+    async def resolve(
+        self,
+        data: JSONBody[rest.Resolve],
+        desk: TheDesk,
+        grant: TheGrant,
+        incident: TheIncident,
+        once: TheOnce,
+        in_flight: TheInFlight,
+        asked: TheDatum,
+    ) -> Response[bytes]:
+        """Settle, once."""
+        command = commands.Resolve(note=data.note)
+        with in_flight.hold(once):
+            done = await desk.act(incident, command, grant, Right.CHANGE_INCIDENTS, once)
+        return answered(done, asked)
+
+    @post(
+        "/{incident_id:str}/close",
+        operation_id="close_incident",
+        summary="Close the file",
+        description="With a result code; nothing follows.",
+        opt=needs(Right.CLOSE),
+        dto=Strict[rest.CloseIncident],
+        status_code=200,
+        responses=change(200),
+    )
+    async def close(
+        self,
+        data: JSONBody[rest.CloseIncident],
+        desk: TheDesk,
+        grant: TheGrant,
+        incident: TheIncident,
+        once: TheOnce,
+        in_flight: TheInFlight,
+        asked: TheDatum,
+    ) -> Response[bytes]:
+        """Close, once."""
+        command = commands.CloseFile(result=data.result, note=data.note)
+        with in_flight.hold(once):
+            done = await desk.act(incident, command, grant, Right.CLOSE, once)
+        return answered(done, asked)
+
+
+def in_utc(body: rest.OpenIncident) -> rest.OpenIncident:
+    """Return the body with its instant in UTC."""
+    if body.called_at is None:
+        return body
+    try:
+        return replace(body, called_at=body.called_at.astimezone(UTC))
+    except OverflowError as error:
+        raise invalid("/called_at", "no calendar has this instant") from error

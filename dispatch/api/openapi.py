@@ -1,0 +1,136 @@
+"""The OpenAPI document: the paths as Litestar knows them, the schemas as msgspec checks them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ControllerRouterHandler
+
+from dispatch.api.candidates import CandidateUnits
+from dispatch.api.given import provided
+from dispatch.api.health import Operations
+from dispatch.api.idempotency import HEADER, REPLAYED
+from dispatch.api.incidents import Incidents
+from dispatch.api.places import HEADER as DATUM_HEADER
+from dispatch.api.units import Units
+from schemas import rest
+
+VERSION: Final = "1"
+CONTROLLERS: Final[tuple[ControllerRouterHandler, ...]] = (
+    Incidents,
+    CandidateUnits,
+    Units,
+    Operations,
+)
+COMPONENT: Final = "#/components/schemas/{name}"
+ROOTS: Final = (
+    rest.OpenIncident,
+    rest.Triage,
+    rest.Cancel,
+    rest.Resolve,
+    rest.CloseIncident,
+    rest.IncidentPage,
+    rest.Timeline,
+    rest.Candidates,
+    rest.UnitPage,
+    rest.Problem,
+    rest.Health,
+    rest.Readiness,
+)
+TEXT: Final = {"type": "string"}
+NULL: Final = {"type": "null"}
+KEY_SCHEMA: Final = {**TEXT, "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
+RETRIED: Final = frozenset({"409", "429", "503"})
+METHODS: Final = ("get", "post")
+
+Json = dict[str, Any]
+
+
+def document() -> Json:
+    """Return the OpenAPI document of the API; it needs no desk."""
+    made = _of_litestar()
+    made["components"] = {
+        "schemas": msgspec.json.schema_components(ROOTS, ref_template=COMPONENT)[1],
+        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_..."}},
+    }
+    made["security"] = [{"key": []}]
+    made["paths"] = dict(sorted(made["paths"].items()))
+    for operation in operations(made):
+        _complete(operation)
+    return made
+
+
+def operations(made: Mapping[str, Any]) -> Iterator[Json]:
+    """Yield every operation of a document."""
+    for item in made["paths"].values():
+        yield from (item[method] for method in METHODS if method in item)
+
+
+def query_names(made: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Return the query parameters that each operation documents, and so takes."""
+    return {
+        operation["operationId"]: frozenset(
+            parameter["name"]
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] == "query"
+        )
+        for operation in operations(made)
+    }
+
+
+def _of_litestar() -> Json:
+    config = OpenAPIConfig(
+        title="Kapok",
+        version=VERSION,
+        description="Dispatch of minimum emergency units: incidents, candidates, units.",
+        render_plugins=[JsonRenderPlugin()],
+    )
+    app = Litestar(
+        CONTROLLERS,
+        dependencies=provided(desk=None, in_flight=None, registry=None),
+        openapi_config=config,
+        logging_config=None,
+    )
+    made: Json = msgspec.json.decode(
+        msgspec.json.encode(app.openapi_schema.to_schema(), enc_hook=str)
+    )
+    return made
+
+
+def _complete(operation: Json) -> None:
+    """Say of an operation what is done for all of its kind."""
+    if "operations" in operation["tags"]:
+        operation["security"] = []
+    names = {parameter["name"]: parameter for parameter in operation.get("parameters", ())}
+    for parameter in names.values():
+        _lean(parameter)
+    if HEADER in names:
+        names[HEADER].update(required=True, schema=KEY_SCHEMA)
+    for status, response in operation["responses"].items():
+        if headers := _headers(status, frozenset(names)):
+            response["headers"] = {name: {"schema": TEXT} for name in headers}
+
+
+def _headers(status: str, taken: frozenset[str]) -> list[str]:
+    """Return the headers of a response, by its status and the parameters that were taken."""
+    good = status.startswith("2")
+    told = {
+        DATUM_HEADER: good and DATUM_HEADER in taken,
+        REPLAYED: good and HEADER in taken,
+        "Location": status == "201",
+        "Retry-After": status in RETRIED,
+        "WWW-Authenticate": status == "401",
+    }
+    return [name for name, there in told.items() if there]
+
+
+def _lean(parameter: Json) -> None:
+    """Take null out of a parameter's schema: a parameter is absent, never null."""
+    schema = parameter["schema"]
+    choices = [one for one in schema.get("oneOf", ()) if one != NULL]
+    if len(choices) == 1:
+        parameter["schema"] = choices[0]
+        parameter["description"] = schema.get("description") or parameter.get("description", "")
