@@ -1,0 +1,346 @@
+"""One socket of a phone: its session, its outbox, and tasks that live only while there is work.
+
+The receive loop never waits for anything but the next frame. Commands and the look-up of the token
+run in one task, in their order, that ends with the last of them; writing is another, that ends with
+the last frame. An idle phone has neither.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+import structlog
+
+from dispatch.core.errors import Refusal, Temporary, Unauthenticated
+from dispatch.gateway.frames import Template, template
+from dispatch.gateway.hub import Hub
+from dispatch.gateway.limits import BREATH_FRAMES, PART_WITHIN_S, Porch
+from dispatch.gateway.outbox import Outbox
+from dispatch.gateway.phones import Phones
+from dispatch.gateway.session import (
+    Acked,
+    Actions,
+    Do,
+    Identify,
+    Part,
+    Phase,
+    Send,
+    Session,
+    Store,
+)
+from dispatch.ports import Identity
+from geo.datum import Datum
+from schemas import wire
+from schemas.wire import Close, Err, ErrorCode, Hello, Loc, ServerFrame, UnitCommand
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Say = Callable[[Message], Awaitable[None]]
+Work = Do | Identify
+
+log = structlog.get_logger()
+_GONE: Final = (OSError, RuntimeError)
+"""What `send` raises when the peer is gone: OSError by ASGI 2.4; RuntimeError by uvicorn, for the
+moment in which it has closed the socket by itself."""
+
+
+class Connection:
+    """Carries out what the session says, and writes what the outbox holds."""
+
+    __slots__ = (
+        "_abort",
+        "_address",
+        "_at_door",
+        "_gone",
+        "_hub",
+        "_known",
+        "_loop",
+        "_outbox",
+        "_part_within_s",
+        "_parting",
+        "_phones",
+        "_porch",
+        "_receive",
+        "_say",
+        "_session",
+        "_task",
+        "_told_above_head",
+        "_work",
+        "_worker",
+        "_writer",
+        "datum",
+        "identity",
+        "inst",
+        "lags",
+        "queued",
+        "told",
+        "writing_since",
+    )
+    identity: Identity
+    inst: str
+    datum: Datum
+
+    def __init__(
+        self,
+        phones: Phones,
+        hub: Hub,
+        receive: Receive,
+        say: Say,
+        *,
+        porch: Porch,
+        address: str,
+        part_within_s: float = PART_WITHIN_S,
+        abort: Callable[[], None] | None = None,
+    ) -> None:
+        self.told = self.queued = 0
+        self.lags = False
+        self.writing_since: float | None = None
+        self._phones, self._hub = phones, hub
+        self._receive, self._say = receive, say
+        self._porch, self._address = porch, address
+        self._part_within_s, self._abort = part_within_s, abort
+        self._at_door = True
+        self._known = self._told_above_head = False
+        self._gone = False
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._session = Session(self._loop.time())
+        self._outbox = Outbox()
+        self._work: list[Work] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._parting: asyncio.Task[None] | None = None
+
+    async def serve(self) -> None:
+        """Listen until the socket is closed, by either side. Our faults close this one only."""
+        self._hub.watch(self, self._session.due_at)
+        try:
+            await self._listen()
+        except asyncio.CancelledError:
+            if not self._gone:
+                raise
+        except Exception:
+            log.exception("socket_failed")
+            self.close(Close.INTERNAL)
+        finally:
+            await self._end()
+
+    async def _listen(self) -> None:
+        taken = 0
+        while (message := await self._receive())["type"] == "websocket.receive":
+            taken += 1
+            self._hub.stats.frames_in += 1
+            text = message.get("text")
+            self._act(self._session.receive(b"" if text is None else text, self._loop.time()))
+            if taken % BREATH_FRAMES == 0:
+                # What lies in the server's queue is handed over without a pause: let others run.
+                await asyncio.sleep(0)
+
+    async def _end(self) -> None:
+        self._task = None
+        if self._parting is not None:
+            await asyncio.wait({self._parting})
+        self._gone = True
+        self._session.hang_up()
+        self._leave_door()
+        if self._known:
+            self._hub.leave(self)
+        self._hub.forget(self)
+
+    def _leave_door(self) -> None:
+        if self._at_door:
+            self._at_door = False
+            self._porch.leave(self._address)
+
+    # What the session says. ----------------------------------------------------------------------
+
+    def _act(self, actions: Actions) -> None:
+        for action in actions:
+            match action:
+                case Store(loc):
+                    self._store(loc)
+                case Send(frame):
+                    self._answer(frame)
+                case Acked(seq):
+                    self._acknowledge(seq)
+                case Do() | Identify():
+                    self._soon(action)
+                case Part():
+                    self._close(action)
+
+    def _store(self, loc: Loc) -> None:
+        try:
+            bad = self._phones.fixes(self.identity, loc)
+        except Refusal as refusal:
+            self._act((self._session.refused(refusal),))
+        else:
+            self._act(self._session.stored(loc, bad))
+
+    def _acknowledge(self, seq: int) -> None:
+        if self._phones.acknowledge(self.identity.device_id, seq):
+            self._session.acknowledged(seq)
+            return
+        self._hub.stats.acks_ignored += 1
+        if not self._told_above_head:
+            # Every further frame of such a phone says the same: one line for each socket.
+            self._told_above_head = True
+            log.warning("ack_above_head", device=self.identity.device_id, seq=seq)
+
+    # Work, in order. -----------------------------------------------------------------------------
+
+    def _soon(self, work: Work) -> None:
+        self._work.append(work)
+        if self._worker is None:
+            self._worker = self._hub.spawn(self._carry_out())
+
+    async def _carry_out(self) -> None:
+        try:
+            while self._work:
+                await self._carry_out_one(self._work.pop(0))
+        finally:
+            self._worker = None
+
+    async def _carry_out_one(self, work: Work) -> None:
+        match work:
+            case Do(command):
+                self._act((self._session.answered(await self._reply(command)),))
+            case Identify(hello):
+                await self._identify(hello)
+
+    async def _reply(self, command: UnitCommand) -> wire.Ok | Err:
+        """Return the desk's answer; a fault of ours is answered too, or the phone would wait."""
+        try:
+            return await self._phones.command(self.identity, command)
+        except Exception:
+            log.exception("command_failed", device=self.identity.device_id)
+            return Err(code=ErrorCode.INTERNAL, msg="try again", re=command.id, retry_ms=1000)
+
+    async def _identify(self, hello: Hello) -> None:
+        if not self._hub.begin_check(busy=hello.busy):
+            self.close(Close.OVERLOADED)
+            return
+        try:
+            identity = await self._phones.identify(hello.tok)
+            self._welcome(hello, identity)
+        except Unauthenticated:
+            self.close(Close.AUTH_INVALID)
+        except Temporary:
+            self.close(Close.OVERLOADED)
+        except Exception:
+            log.exception("hello_failed")
+            self.close(Close.INTERNAL)
+        finally:
+            self._hub.end_check()
+
+    def _welcome(self, hello: Hello, identity: Identity) -> None:
+        """Take the seat, then tell the truth: whatever is pushed from here on comes after it."""
+        if self._session.phase is Phase.OVER:
+            return
+        self._leave_door()
+        self.identity, self.inst, self.datum = identity, hello.inst, hello.datum
+        self._known = True
+        self.told = self.queued = head = self._phones.head(identity.device_id)
+        self._hub.enter(self)
+        self._alarm_if_lost(hello, head)
+        self._act(
+            self._session.welcome(
+                hello,
+                identity,
+                epoch=self._phones.epoch,
+                head=head,
+                state=self._phones.state(identity),
+                online=self._phones.online(),
+            )
+        )
+
+    def _alarm_if_lost(self, hello: Hello, head: int) -> None:
+        """Tell that a phone holds rows of this epoch that the store does not."""
+        if hello.epoch == self._phones.epoch and (hello.ack or 0) > head:
+            self._hub.stats.lost_rows += 1
+            log.error("rows_lost", device=self.identity.device_id, ack=hello.ack, head=head)
+
+    # Writing. ------------------------------------------------------------------------------------
+
+    def deliver(self, form: Template, seq: int) -> None:
+        """Queue a reliable frame; a full queue closes the socket. Never waits."""
+        self._queued(took=self._outbox.deliver(form, seq))
+
+    def refresh(self, key: str, frame: ServerFrame) -> None:
+        """Queue a frame in place of the one that waits under `key`. Never waits."""
+        self._queued(took=self._outbox.refresh(key, template(frame)))
+
+    def _answer(self, frame: ServerFrame) -> None:
+        if self._parting is not None:
+            return
+        if isinstance(frame, Err):
+            self._hub.stats.errors[frame.code] += 1
+        self._queued(took=self._outbox.answer(template(frame)))
+
+    def _queued(self, *, took: bool) -> None:
+        if not took:
+            self.close(Close.SLOW_CONSUMER)
+        elif self._writer is None and not self._gone:
+            self._hub.begin_write(self)
+            self._writer = self._hub.spawn(self._write())
+
+    async def _write(self) -> None:
+        try:
+            while (text := self._outbox.take(self._phones.clock.now())) is not None:
+                self.writing_since = self._loop.time()
+                await self._say({"type": "websocket.send", "text": text})
+                self.writing_since = None
+                self._hub.stats.frames_out += 1
+        except _GONE:
+            self._gone = True
+        finally:
+            self.writing_since = self._writer = None
+            self._hub.end_write(self)
+
+    # The end. ------------------------------------------------------------------------------------
+
+    def expire(self, now: float) -> float | None:
+        """Close what is overdue; return when to ask again, None when it is over."""
+        part = self._session.expire(now)
+        if part is not None:
+            self._close(part)
+        return None if self._session.phase is Phase.OVER else self._session.due_at
+
+    def close(self, code: Close, retry_after_s: float | None = None) -> None:
+        """Write what waits, then close. Never waits."""
+        self._close(self._session.part(code, retry_after_s))
+
+    def _close(self, part: Part) -> None:
+        if self._parting is not None:
+            return
+        self._hub.stats.closes[part.code] += 1
+        if self._known:
+            self._hub.leave(self)
+        self._parting = self._hub.spawn(self._part(part))
+
+    async def _part(self, part: Part) -> None:
+        """Say goodbye; drop a phone that does not read on."""
+        if part.code is Close.SLOW_CONSUMER and self.writing_since is not None:
+            self._drop()
+            return
+        try:
+            async with asyncio.timeout(self._part_within_s):
+                if self._writer is not None:
+                    await asyncio.wait({self._writer})
+                await self._say(farewell(part))
+        except TimeoutError:
+            self._drop()
+        except _GONE:
+            self._gone = True
+
+    def _drop(self) -> None:
+        self._gone = True
+        if self._abort is not None:
+            self._abort()
+        elif self._task is not None:
+            self._task.cancel()
+
+
+def farewell(part: Part) -> Message:
+    """Return the ASGI message of a close; its reason tells the client's code what to do."""
+    reason = f'{{"r":"{part.code.name.lower()}","ra":{part.retry_after_s:g}}}'
+    return {"type": "websocket.close", "code": int(part.code), "reason": reason}

@@ -1,0 +1,316 @@
+"""Who is connected: hands committed frames to sockets, reaps the silent, replaces, drains.
+
+A frame is written once per socket, in the order of its seq. One that does not follow the last frame
+of its socket is not written: the sweep reads what is missing from the outbox in the store. One that
+the welcome should have told already asks the phone to come again (4202).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from dispatch.core.errors import Temporary
+from dispatch.gateway.frames import Template, kept, template, turned
+from dispatch.gateway.limits import CHECKS_MAX, SEND_WITHIN_S, SWEEP_EVERY_S, SWEEP_ROWS, spread_s
+from dispatch.gateway.phones import Phones
+from dispatch.gateway.wheel import Wheel
+from dispatch.ports import Identity, Outbox, Sealed, StoreAway
+from geo.datum import Datum
+from schemas.base import DeviceId, UnitId
+from schemas.wire import Close, ServerFrame
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Stats:
+    """Plain counts since the start, for metrics; `sockets` and `phones` are the present number."""
+
+    sockets: int = 0
+    phones: int = 0
+    accepted: int = 0
+    refused_origin: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    reliable_out: int = 0
+    swept: int = 0
+    acks_ignored: int = 0
+    lost_rows: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    closes: Counter[int] = field(default_factory=Counter)
+
+
+class Socket(Protocol):
+    """Any accepted socket. `writing_since` is set while a send is under way."""
+
+    writing_since: float | None
+
+    def expire(self, now: float) -> float | None:
+        """Close what is overdue; return when to ask again, None when it is over."""
+        ...
+
+    def close(self, code: Close, retry_after_s: float | None = None) -> None:
+        """Write what waits, then close. Never waits."""
+        ...
+
+
+class Seat(Socket, Protocol):
+    """The socket of a phone that is known.
+
+    `told` is the seq its welcome stood at, `queued` the last one it was handed since.
+    """
+
+    identity: Identity
+    inst: str
+    datum: Datum
+    told: int
+    queued: int
+    lags: bool
+
+    def deliver(self, form: Template, seq: int) -> None:
+        """Queue a reliable frame; a full queue closes the socket. Never waits."""
+        ...
+
+    def refresh(self, key: str, frame: ServerFrame) -> None:
+        """Queue a frame in place of the one that waits under `key`. Never waits."""
+        ...
+
+
+class Hub:
+    """The sockets of this process: one per device."""
+
+    def __init__(self, phones: Phones) -> None:
+        self.phones = phones
+        self.stats = Stats()
+        self.draining = False
+        self._seats: dict[DeviceId, Seat] = {}
+        self._units: dict[UnitId, set[DeviceId]] = {}
+        self._wheel: Wheel[Socket] = Wheel()
+        self._sockets: set[Socket] = set()
+        self._writing: set[Socket] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._checks = 0
+        self._lagging = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    # Coming and going. ---------------------------------------------------------------------------
+
+    def watch(self, socket: Socket, due_at: float) -> None:
+        """Ask the socket from `due_at` on whether it is overdue."""
+        self._sockets.add(socket)
+        self._empty.clear()
+        self.stats.sockets += 1
+        self.stats.accepted += 1
+        self._wheel.add(socket, due_at)
+
+    def forget(self, socket: Socket) -> None:
+        """Note that the socket is gone."""
+        self._sockets.discard(socket)
+        self.stats.sockets = len(self._sockets)
+        if not self._sockets:
+            self._empty.set()
+
+    def enter(self, seat: Seat) -> None:
+        """Give the device this socket; an older one is closed."""
+        older = self._seats.get(seat.identity.device_id)
+        if older is not None:
+            self._replace(older, seat)
+        self._seats[seat.identity.device_id] = seat
+        self._units.setdefault(seat.identity.unit_id, set()).add(seat.identity.device_id)
+        self.stats.phones = len(self._seats)
+        self.phones.connected(seat.identity)
+
+    def _replace(self, older: Seat, seat: Seat) -> None:
+        same = older.inst == seat.inst
+        if not same:
+            log.info("phone_replaced", device=seat.identity.device_id, unit=seat.identity.unit_id)
+        self.leave(older)
+        older.close(Close.DRAINING if same else Close.REPLACED, 0.0)
+
+    def leave(self, seat: Seat) -> None:
+        """Note that the phone has this socket no more; nothing for one that was replaced.
+
+        Never raises: one phone's fault may not end the round that closes many.
+        """
+        identity = seat.identity
+        if self._seats.get(identity.device_id) is not seat:
+            return
+        del self._seats[identity.device_id]
+        colleagues = self._units[identity.unit_id]
+        colleagues.discard(identity.device_id)
+        if not colleagues:
+            del self._units[identity.unit_id]
+        self.stats.phones = len(self._seats)
+        try:
+            self.phones.disconnected(identity)
+        except Exception:
+            log.exception("leave_failed", device=identity.device_id)
+
+    def begin_check(self, *, busy: bool) -> bool:
+        """Take a place among the tokens being looked up; False when all are taken."""
+        if self._checks >= (2 * CHECKS_MAX if busy else CHECKS_MAX):
+            return False
+        self._checks += 1
+        return True
+
+    def end_check(self) -> None:
+        """Give the place back; once for each `begin_check` that was True."""
+        self._checks -= 1
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task and keep it until it is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # Outbound. -----------------------------------------------------------------------------------
+
+    def push(self, sealed: Sequence[Sealed]) -> None:
+        """Queue committed frames for the phones that are here; encoded once per mail and datum."""
+        forms: dict[tuple[int, Datum], Template] = {}
+        for row in sealed:
+            seat = self._seats.get(row.device_id)
+            if seat is None or not self._follows(seat, row.seq):
+                continue
+            key = id(row.mail), seat.datum
+            if key not in forms:
+                forms[key] = template(turned(row.mail.frame, seat.datum), row.mail.at)
+            self._deliver(seat, forms[key], row.seq)
+
+    def _follows(self, seat: Seat, seq: int) -> bool:
+        if seq <= seat.told:
+            # The head was known before what it stands for: the welcome's state may lack this frame.
+            seat.close(Close.RESYNC)
+            return False
+        if seat.lags or seq <= seat.queued:
+            return False
+        if seq == seat.queued + 1:
+            return True
+        self._lagging.set()
+        return False
+
+    def _deliver(self, seat: Seat, form: Template, seq: int) -> None:
+        seat.queued = seq
+        self.stats.reliable_out += 1
+        seat.deliver(form, seq)
+
+    def refresh(self, device_id: DeviceId, frame: ServerFrame) -> None:
+        """Queue a coalesced frame (class C) in place of an older one of its type."""
+        if device_id in self._seats:
+            self._seats[device_id].refresh(str(frame.__struct_config__.tag), frame)
+
+    def close_unit(self, unit_id: UnitId, code: int) -> None:
+        """Close every phone of a unit."""
+        for device_id in tuple(self._units.get(unit_id, ())):
+            self._seats[device_id].close(Close(code))
+
+    def close_device(self, device_id: DeviceId, code: int) -> None:
+        """Close one phone, if it is here."""
+        seat = self._seats.get(device_id)
+        if seat is not None:
+            seat.close(Close(code))
+
+    # The sweep. ----------------------------------------------------------------------------------
+
+    async def sweep(self) -> None:
+        """Hand over the rows that were committed and never pushed here."""
+        self._lagging.clear()
+        for seat in [seat for seat in self._seats.values() if self._behind(seat)]:
+            try:
+                await self._catch_up(seat)
+            except Exception:
+                log.exception("sweep_failed", device=seat.identity.device_id)
+
+    def _behind(self, seat: Seat) -> bool:
+        return self.phones.head(seat.identity.device_id) > seat.queued
+
+    async def _catch_up(self, seat: Seat) -> None:
+        device_id = seat.identity.device_id
+        head = self.phones.head(device_id)
+        seat.lags = True
+        try:
+            rows = await self.phones.mail(device_id, seat.queued, SWEEP_ROWS)
+        except (StoreAway, Temporary):
+            return
+        finally:
+            seat.lags = False
+        for row in rows:
+            self._hand_over(seat, row)
+        if len(rows) < SWEEP_ROWS:
+            # What is not there any more was superseded or is past its end: gaps are normal.
+            seat.queued = max(seat.queued, head)
+        if self._behind(seat):
+            self._lagging.set()
+
+    def _hand_over(self, seat: Seat, row: Outbox) -> None:
+        if self._seats.get(seat.identity.device_id) is not seat:
+            return
+        self.stats.swept += 1
+        form = template(turned(kept(row.frame), seat.datum), row.at)
+        self._deliver(seat, form, row.seq)
+
+    # Time. ---------------------------------------------------------------------------------------
+
+    def begin_write(self, socket: Socket) -> None:
+        """Watch over the socket's sends."""
+        self._writing.add(socket)
+
+    def end_write(self, socket: Socket) -> None:
+        """Watch no more: nothing is left to send."""
+        self._writing.discard(socket)
+
+    def tick(self, now: float) -> None:
+        """Close who is silent, who has not said hello, and who does not read."""
+        for socket in self._wheel.due(now):
+            due_at = socket.expire(now)
+            if due_at is not None:
+                self._wheel.add(socket, due_at)
+        for stuck in [socket for socket in self._writing if _stuck(socket, now)]:
+            stuck.close(Close.SLOW_CONSUMER)
+
+    async def run(self, every_s: float = SWEEP_EVERY_S) -> None:
+        """Tick and sweep until cancelled; the sweep also runs at once when a frame is missing."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick_on(every_s))
+            tasks.create_task(self._sweep_on(every_s))
+
+    async def _tick_on(self, every_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(every_s)
+            self.tick(loop.time())
+
+    async def _sweep_on(self, every_s: float) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(every_s):
+                    await self._lagging.wait()
+            except TimeoutError:
+                pass
+            await self.sweep()
+
+    async def drain(self, within_s: float) -> bool:
+        """Send every phone elsewhere, spread over time; tell whether all were gone `within_s`."""
+        self.draining = True
+        _close_all(tuple(self._sockets), spread_s(self.stats.phones))
+        try:
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _stuck(socket: Socket, now: float) -> bool:
+    return socket.writing_since is not None and now - socket.writing_since > SEND_WITHIN_S
+
+
+def _close_all(sockets: Iterable[Socket], retry_after_s: float) -> None:
+    for socket in sockets:
+        socket.close(Close.DRAINING, retry_after_s)

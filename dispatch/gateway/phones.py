@@ -1,0 +1,66 @@
+"""What the gateway asks of the desk about phones."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dispatch.ports import Clock, Identity, Outbox
+from schemas import wire
+from schemas.base import DeviceId
+
+
+class Phones(Protocol):
+    """The desk, as one phone sees it.
+
+    `head`, `state` and the push of a frame move together: between them nothing is awaited, so what
+    a welcome does not tell is pushed after it.
+    """
+
+    @property
+    def clock(self) -> Clock:
+        """The time that is written into frames."""
+        ...
+
+    @property
+    def epoch(self) -> str:
+        """Which life of the store the streams belong to."""
+        ...
+
+    async def identify(self, token: str) -> Identity:
+        """Raise `Unauthenticated` when the look-up said no, `Unavailable` when there was none."""
+        ...
+
+    async def command(self, identity: Identity, frame: wire.UnitCommand) -> wire.Ok | wire.Err:
+        """Carry out a command once for its (device, id); never raises."""
+        ...
+
+    def state(self, identity: Identity) -> wire.PhoneState:
+        """Return the whole truth for one phone, in WGS-84."""
+        ...
+
+    def head(self, device_id: DeviceId) -> int:
+        """Return the last seq of the device's stream."""
+        ...
+
+    def fixes(self, identity: Identity, frame: wire.Loc) -> list[tuple[int, str]]:
+        """Take fixes; return the bad rows by index and reason. Raise `Refusal`: none is kept."""
+        ...
+
+    def acknowledge(self, device_id: DeviceId, seq: int) -> bool:
+        """Take an acknowledgement; False above the head, where it is ignored."""
+        ...
+
+    def connected(self, identity: Identity) -> None:
+        """Note that the phone has a socket."""
+        ...
+
+    def disconnected(self, identity: Identity) -> None:
+        """Note that the phone has no socket; comes once after each `connected`."""
+        ...
+
+    def online(self) -> int:
+        """Return how many phones are connected."""
+        ...
+
+    async def mail(self, device_id: DeviceId, after: int, limit: int) -> Sequence[Outbox]:
+        """Return the outbox rows above `after` in order. Raise `StoreAway` or `Temporary`."""
+        ...

@@ -1,0 +1,284 @@
+"""One phone's conversation, without its socket: frames and `now` in, actions out.
+
+Everything that decides what a frame is answered with lives here.
+
+- The first frame is `hello`, within `HELLO_WITHIN_S` (else 4100), once: a second one is answered
+  `invalid` at `t`.
+- Anything else before the welcome is answered `not_ready`.
+- A frame that is no text closes by 4000. A frame that is no message gets its error; `ERRORS_MAX` of
+  them within `ERRORS_WITHIN_S` close by 4107. Bad rows inside a loc do not count.
+- Frames above the rate are answered `rate_limited`, commands above `IN_FLIGHT_MAX` `overloaded`; a
+  phone that goes on is closed by 4103. Locs have a bucket of their own: they cost no command its
+  turn.
+- The acknowledgement of a frame is taken even when the frame is not. It never goes back.
+- A phone silent for `SILENT_AFTER_S` is closed by 4104.
+
+`now` is in seconds and never goes back; where it begins does not matter.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from typing import Any, ClassVar, Final, NamedTuple, get_args
+
+from dispatch.core.errors import Refusal
+from dispatch.gateway import frames
+from dispatch.gateway.limits import (
+    ERRORS_MAX,
+    ERRORS_WITHIN_S,
+    FLOOD_MAX,
+    IN_FLIGHT_MAX,
+    LOC_BURST,
+    LOC_PER_S,
+    NOT_READY_MS,
+    OVERLOADED_MS,
+    RATE_BURST,
+    RATE_PER_S,
+    RETRY_AFTER_S,
+    SILENT_AFTER_S,
+    Bucket,
+    Window,
+    spread_s,
+)
+from dispatch.ports import Identity
+from schemas import wire
+from schemas.wire import HELLO_WITHIN_S, ClientFrame, Err, ErrorCode, Hello, Loc, Ok
+
+
+class Send(NamedTuple):
+    """Answer with this frame."""
+
+    frame: wire.ServerFrame
+
+
+class Identify(NamedTuple):
+    """Look up whose token this is, then `welcome` or close."""
+
+    hello: Hello
+
+
+class Do(NamedTuple):
+    """Carry out the command, in order, then tell `answered`."""
+
+    command: wire.UnitCommand
+
+
+class Store(NamedTuple):
+    """Take the fixes, then tell `stored` or `refused`."""
+
+    loc: Loc
+
+
+class Acked(NamedTuple):
+    """The phone holds everything up to `seq`."""
+
+    seq: int
+
+
+class Part(NamedTuple):
+    """Write what waits, then close; the last action of a session."""
+
+    code: wire.Close
+    retry_after_s: float
+
+
+Action = Send | Identify | Do | Store | Acked | Part
+Actions = tuple[Action, ...]
+
+
+class Phase(IntEnum):
+    """How far a session has come."""
+
+    FRESH = 0
+    CHECKING = 1
+    WELCOME = 2
+    OVER = 3
+
+
+def parting(code: wire.Close, retry_after_s: float | None = None) -> Part:
+    """Return the close of a code, with its usual time to wait unless another is given."""
+    usual = RETRY_AFTER_S.get(code, 0)
+    return Part(code, usual if retry_after_s is None else retry_after_s)
+
+
+class Session:
+    """The state of one conversation."""
+
+    __slots__ = (
+        "_errors",
+        "_flood",
+        "_in_flight",
+        "_locs",
+        "_opened_at",
+        "_rate",
+        "acked",
+        "heard_at",
+        "phase",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.phase = Phase.FRESH
+        self.heard_at = self._opened_at = now
+        self.acked = 0
+        self._in_flight = 0
+        self._errors = Window(ERRORS_MAX, ERRORS_WITHIN_S)
+        self._flood = Bucket(FLOOD_MAX, FLOOD_MAX / ERRORS_WITHIN_S, now)
+        self._rate = Bucket(RATE_BURST, RATE_PER_S, now)
+        self._locs = Bucket(LOC_BURST, LOC_PER_S, now)
+
+    # What the phone says. ------------------------------------------------------------------------
+
+    def receive(self, frame: str | bytes, now: float) -> Actions:
+        """Take a frame: str as text, bytes as any other kind."""
+        if self.phase is Phase.OVER:
+            return ()
+        self.heard_at = now
+        if isinstance(frame, bytes):
+            return (self.part(wire.Close.PROTOCOL),)
+        message = frames.read(frame)
+        if isinstance(message, Err):
+            return self._wrong(message, now)
+        if self.phase is not Phase.WELCOME and not isinstance(message, Hello):
+            return self._turned_away(message, ErrorCode.NOT_READY, NOT_READY_MS, now)
+        return self._ack(message) + self._taken(message, now)
+
+    def _taken(self, message: wire.ClientMessage, now: float) -> Actions:
+        kind = type(message)
+        if kind not in _OWN_RATE and not self._rate.take(now):
+            return self._turned_away(message, ErrorCode.RATE_LIMITED, self._rate.wait_ms(), now)
+        return self._HANDLERS[kind](self, message, now)
+
+    def _hello(self, hello: Hello, now: float) -> Actions:
+        if self.phase is not Phase.FRESH:
+            again = Err(code=ErrorCode.INVALID, msg="hello comes once", path="t")
+            return self._wrong(again, now)
+        self.phase = Phase.CHECKING
+        return (Identify(hello),)
+
+    def _ping(self, _ping: wire.Ping, _now: float) -> Actions:
+        return (Send(wire.Pong(now=0.0)),)
+
+    def _nothing(self, _ack: wire.Ack, _now: float) -> Actions:
+        return ()
+
+    def _loc(self, loc: Loc, now: float) -> Actions:
+        if not self._locs.take(now):
+            return self._turned_away(loc, ErrorCode.RATE_LIMITED, self._locs.wait_ms(), now)
+        return (Store(loc),)
+
+    def _command(self, command: wire.UnitCommand, now: float) -> Actions:
+        if self._in_flight >= IN_FLIGHT_MAX:
+            return self._turned_away(command, ErrorCode.OVERLOADED, OVERLOADED_MS, now)
+        self._in_flight += 1
+        return (Do(command),)
+
+    _HANDLERS: ClassVar[Mapping[type, Callable[["Session", Any, float], Actions]]] = {
+        Hello: _hello,
+        Loc: _loc,
+        wire.Ping: _ping,
+        wire.Ack: _nothing,
+        **dict.fromkeys(get_args(wire.UnitCommand), _command),
+    }
+    """How each message is taken; a new command needs no line here."""
+
+    def _ack(self, message: ClientFrame) -> Actions:
+        if self.phase is not Phase.WELCOME or message.ack is None or message.ack <= self.acked:
+            return ()
+        return (Acked(message.ack),)
+
+    def _wrong(self, error: Err, now: float) -> Actions:
+        if self._errors.full(now):
+            return Send(error), self.part(wire.Close.TOO_MANY_ERRORS)
+        return (Send(error),)
+
+    def _turned_away(
+        self, message: ClientFrame, code: ErrorCode, retry_ms: int, now: float
+    ) -> Actions:
+        if not self._flood.take(now):
+            return (self.part(wire.Close.RATE_LIMITED),)
+        again = message.id if isinstance(message, wire.Command) else None
+        return (Send(Err(code=code, msg=_TURNED_AWAY[code], re=again, retry_ms=retry_ms)),)
+
+    # What became of it. --------------------------------------------------------------------------
+
+    def welcome(
+        self,
+        hello: Hello,
+        identity: Identity,
+        *,
+        epoch: str,
+        head: int,
+        state: wire.PhoneState,
+        online: int,
+    ) -> Actions:
+        """Return the welcome: `head` is the stream's, `state` complete and in WGS-84."""
+        self.phase = Phase.WELCOME
+        self.acked = identity.acked
+        recovered = hello.epoch == epoch and (hello.ack or 0) <= head
+        frame = wire.Welcome(
+            epoch=epoch,
+            rec=recovered,
+            head=head,
+            unit=identity.unit_id,
+            member=identity.member_id,
+            juris=identity.juris,
+            state=frames.state_turned(state, hello.datum),
+            now=0.0,
+            spread=spread_s(online),
+            # Said in full: a field that is its default's own object is left out.
+            lim=wire.Limits(),
+        )
+        return (Send(frame), *(self._ack(hello) if recovered else ()))
+
+    def acknowledged(self, seq: int) -> None:
+        """Note that an acknowledgement was taken: none below it counts any more."""
+        self.acked = max(self.acked, seq)
+
+    def answered(self, reply: Ok | Err) -> Send:
+        """Note that a command is done."""
+        self._in_flight -= 1
+        return Send(reply)
+
+    def stored(self, loc: Loc, bad: Sequence[tuple[int, str]]) -> Actions:
+        """Answer a loc that asked for it."""
+        if not loc.p:
+            return ()
+        return (Send(wire.Pong(now=0.0, n=len(loc.f) - len(bad), bad=list(bad))),)
+
+    def refused(self, refusal: Refusal) -> Send:
+        """Answer a loc that may not be taken."""
+        return Send(frames.refused(refusal))
+
+    # How it ends. --------------------------------------------------------------------------------
+
+    @property
+    def due_at(self) -> float:
+        """When to ask `expire` next, if nothing is heard until then."""
+        if self.phase is Phase.FRESH:
+            return self._opened_at + HELLO_WITHIN_S
+        return self.heard_at + SILENT_AFTER_S
+
+    def expire(self, now: float) -> Part | None:
+        """Return the close of a phone that kept silent too long."""
+        if self.phase is Phase.OVER or now < self.due_at:
+            return None
+        fresh = self.phase is Phase.FRESH
+        return self.part(wire.Close.HELLO_TIMEOUT if fresh else wire.Close.SILENT)
+
+    def part(self, code: wire.Close, retry_after_s: float | None = None) -> Part:
+        """End the session by closing the socket."""
+        self.phase = Phase.OVER
+        return parting(code, retry_after_s)
+
+    def hang_up(self) -> None:
+        """End the session: the socket is gone."""
+        self.phase = Phase.OVER
+
+
+_OWN_RATE: Final = frozenset({Hello, Loc})
+"""What the common bucket does not count."""
+
+_TURNED_AWAY: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.NOT_READY: "say hello and wait for the welcome",
+    ErrorCode.RATE_LIMITED: "too many messages",
+    ErrorCode.OVERLOADED: "too many commands at once",
+}

@@ -1,0 +1,442 @@
+"""Stand-ins for what a test does not want to start: clocks, desks, lanes to phones."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from dispatch.auth import Grant, Keyring, Right
+from dispatch.core import commands
+from dispatch.core.decision import Mail
+from dispatch.core.errors import IdReuse, Invalid, NotFound, Refusal, Unauthenticated
+from dispatch.core.events import Entry, Event
+from dispatch.core.lifecycle import INCIDENT, Trigger, advance
+from dispatch.desk.answers import incident_view
+from dispatch.ports import Answer, Identity, Once, Outbox, Sealed
+from geo.datum import Datum, point_to_wgs84
+from geo.eta import Moves, Quality
+from geo.jurisdiction import within
+from geo.point import Box, Point
+from schemas import wire
+from schemas.base import DeviceId, IncidentId, Instant, MemberId, Record, UnitId
+from schemas.incident import Case, Incident, Status
+from schemas.plan import IncidentKind
+from schemas.rest import Candidates, CandidateView, OpenIncident, Position, UnitView
+from schemas.unit import Duty, Link, UnitKind, UnitState
+
+START: Final = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+
+
+class ManualClock:
+    """A clock that goes when it is told to; its ids are UUIDv7 text, in order."""
+
+    def __init__(self, at: Instant = START) -> None:
+        self.at = at
+        self.ids = 0
+
+    def now(self) -> Instant:
+        """Return the instant it stands at."""
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.at += timedelta(seconds=seconds)
+
+    def new_id(self) -> str:
+        """Return the next id."""
+        self.ids += 1
+        return f"019ab000-0000-7000-8000-{self.ids:012x}"
+
+
+class FakeOutcome(Record, frozen=True, kw_only=True):
+    """What a change was answered."""
+
+    answer: Answer
+    replayed: bool = False
+
+
+class FakeDesk:
+    """A desk that keeps its incidents in a dict, asks nobody, and remembers what it was given.
+
+    `failure` is raised instead of any answer; `gate` holds changes back until it is set.
+    """
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.keyring = Keyring()
+        self.cases: dict[IncidentId, Case] = {}
+        self.log: dict[IncidentId, list[Entry]] = {}
+        self.answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
+        self.fleet: list[UnitView] = []
+        self.parts = {"store": True, "fleet": True, "due": True}
+        self.failure: Exception | None = None
+        self.gate: asyncio.Event | None = None
+        self.waiting = asyncio.Event()
+        self.received: list[Instant] = []
+        self.asked: list[OpenIncident] = []
+
+    async def open(
+        self, body: OpenIncident, grant: Grant, once: Once, received_at: Instant
+    ) -> FakeOutcome:
+        """Keep a new incident."""
+        await self._ready()
+        if kept := self._kept(once):
+            return kept
+        self.received.append(received_at)
+        case = Case(incident=self._incident(body, grant, received_at))
+        return self._keep(once, case, 201, Event.REPORTED)
+
+    async def act(
+        self,
+        incident_id: IncidentId,
+        command: commands.Command,
+        grant: Grant,
+        right: Right,
+        once: Once,
+    ) -> FakeOutcome:
+        """Move an incident through the real table."""
+        await self._ready()
+        if kept := self._kept(once):
+            return kept
+        incident = (await self.case(incident_id, grant)).incident
+        grant.require(right, incident.juris)
+        status = advance(INCIDENT, incident.status, _trigger(command))
+        return self._keep(once, Case(incident=replace(incident, status=status)), 200, Event.STATUS)
+
+    async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
+        """Return a case in scope."""
+        await self._ready()
+        case = self.cases.get(incident_id)
+        if case is None or not within(case.incident.juris, grant.juris):
+            raise NotFound("no such incident")
+        return case
+
+    async def incidents(
+        self, grant: Grant, *, status: Sequence[str], before: IncidentId | None, limit: int
+    ) -> list[Incident]:
+        """Return incidents in scope, newest first."""
+        await self._ready()
+        found = [
+            case.incident
+            for name, case in sorted(self.cases.items(), reverse=True)
+            if (before is None or name < before)
+            and (not status or case.incident.status in status)
+            and within(case.incident.juris, grant.juris)
+        ]
+        return found[:limit]
+
+    async def timeline(
+        self, incident_id: IncidentId, grant: Grant, after: int, limit: int
+    ) -> list[Entry]:
+        """Return the log of a case in scope."""
+        await self.case(incident_id, grant)
+        return [entry for entry in self.log[incident_id] if entry.n > after][:limit]
+
+    def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
+        """Return every unit as a candidate three minutes away."""
+        self._fail()
+        self.asked.append(body)
+        self._incident(body, grant, self.clock.now())
+        return Candidates(
+            quality=Quality.STRAIGHT_LINE,
+            ring_s=180,
+            p_arrive=0.5,
+            candidates=[_candidate(unit) for unit in self.fleet],
+            left_out={},
+            shortfall=None if self.fleet else "no_unit",
+        )
+
+    def units(
+        self, grant: Grant, *, juris: str | None, box: Box | None, after: UnitId | None, limit: int
+    ) -> list[UnitView]:
+        """Return units in scope, by id."""
+        self._fail()
+        found = [
+            unit
+            for unit in sorted(self.fleet, key=lambda unit: unit.id)
+            if (after is None or unit.id > after)
+            and within(unit.jurisdiction, grant.juris)
+            and (juris is None or within(unit.jurisdiction, juris))
+            and (box is None or box.contains(Point(unit.position.lon, unit.position.lat)))
+        ]
+        return found[:limit]
+
+    def unit(self, unit_id: UnitId, grant: Grant) -> UnitView:
+        """Return a unit in scope."""
+        self._fail()
+        for unit in self.fleet:
+            if unit.id == unit_id and within(unit.jurisdiction, grant.juris):
+                return unit
+        raise NotFound("no such unit")
+
+    def ready(self) -> dict[str, bool]:
+        """Return the parts as the test set them."""
+        return dict(self.parts)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def _ready(self) -> None:
+        self.waiting.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        self._fail()
+
+    def _kept(self, once: Once) -> FakeOutcome | None:
+        digest, answer = self.answers.get((once.scope, once.id), (b"", None))
+        if answer is None:
+            return None
+        if digest != once.digest:
+            raise IdReuse("this id was used with another payload")
+        return FakeOutcome(answer=answer, replayed=True)
+
+    def _keep(self, once: Once, case: Case, status: int, event: Event) -> FakeOutcome:
+        name = case.incident.id
+        self.cases[name] = case
+        log = self.log.setdefault(name, [])
+        log.append(Entry(type=event, by=once.scope, via="api", at=self.clock.now(), n=len(log) + 1))
+        body = msgspec.Raw(msgspec.json.encode(incident_view(case)))
+        answer = Answer(status=status, body=body)
+        self.answers[once.scope, once.id] = (once.digest, answer)
+        return FakeOutcome(answer=answer)
+
+    def _incident(self, body: OpenIncident, grant: Grant, at: Instant) -> Incident:
+        if body.called_at is not None and body.called_at > at + timedelta(seconds=60):
+            raise Invalid("called_at lies in the future", path="$.called_at")
+        place = point_to_wgs84(Point(body.position.lon, body.position.lat), body.position.datum)
+        return Incident(
+            id=IncidentId(self.clock.new_id()),
+            kind=body.kind,
+            priority=body.priority,
+            lon=place.lon,
+            lat=place.lat,
+            given_lon=body.position.lon,
+            given_lat=body.position.lat,
+            given_datum=body.position.datum,
+            juris=grant.juris,
+            title=body.title,
+            status=Status.REPORTED,
+            called_at=body.called_at or at,
+            opened_at=at,
+            drill=body.drill,
+        )
+
+
+def _trigger(command: commands.Command) -> Trigger:
+    match command:
+        case commands.Triage(accept=accept):
+            return Trigger.OPEN if accept else Trigger.REJECT
+        case commands.Cancel():
+            return Trigger.CANCEL
+        case commands.Resolve():
+            return Trigger.RESOLVE
+        case commands.CloseFile():
+            return Trigger.CLOSE
+        case _:
+            raise AssertionError(command)
+
+
+def _candidate(unit: UnitView) -> CandidateView:
+    return CandidateView(
+        unit_id=unit.id,
+        code=unit.code,
+        name=unit.name,
+        kind=unit.kind,
+        moves=unit.moves,
+        slot=0,
+        eta_s=170.0,
+        distance_m=100.0,
+        ring_s=180,
+        p=0.5,
+        asked_24h=0,
+        reasons=(),
+    )
+
+
+def unit_in_view(number: int, juris: str = "gz.huangpu", lon: float = 113.45) -> UnitView:
+    """Return a unit as the desk shows it."""
+    place = Position(lon=lon, lat=23.1)
+    return UnitView(
+        id=f"019ab000-0000-7000-9000-{number:012x}",
+        code=f"u{number}",
+        name=f"单元 {number}",
+        kind=UnitKind.VILLAGE,
+        jurisdiction=juris,
+        state=UnitState.AVAILABLE,
+        link=Link.ONLINE,
+        moves=Moves.FOOT,
+        capabilities=(),
+        home=place,
+        position=place,
+        position_age_s=1.0,
+        on_duty=2,
+    )
+
+
+# Phones, as the gateway asks about them. ---------------------------------------------------------
+
+
+def phone(number: int = 1, *, unit: int | None = None) -> Identity:
+    """Return the phone of a member; each has a unit of its own unless one is given."""
+    return Identity(
+        device_id=DeviceId(f"d{number}"),
+        unit_id=UnitId(f"u{unit or number}"),
+        member_id=MemberId(f"m{number}"),
+        juris="gz.huangpu",
+    )
+
+
+def offer(number: int = 1, *, title: str = "溺水 / drowning") -> wire.OfferFrame:
+    """Return an offer at a place in Guangzhou, WGS-84, with 20 s to answer."""
+    inc = wire.Brief(
+        iid=f"i{number}",
+        kind=IncidentKind.WATER_RESCUE,
+        pri=1,
+        title=title,
+        lon=113.4612,
+        lat=23.1065,
+    )
+    return wire.OfferFrame(
+        oid=f"o{number}",
+        rev=1,
+        d=Datum.WGS84,
+        inc=inc,
+        eta_s=95.0,
+        quality=Quality.STRAIGHT_LINE,
+        dist_m=160.0,
+        ttl_ms=20_000.0,
+        exp=0.0,
+        role="rescuer",
+    )
+
+
+def mail(frame: wire.ReliableFrame, *, unit: int = 1, at: Instant = START) -> Mail:
+    """Return a frame addressed to a unit."""
+    return Mail(
+        unit_id=UnitId(f"u{unit}"),
+        ref="",
+        at=at,
+        expires_at=at + timedelta(hours=24),
+        frame=frame,
+    )
+
+
+class MemoryPhones:
+    """The desk as the gateway asks it, in memory: each phone's token is its device id.
+
+    A test changes `refusals` (token or frame type → what is raised), holds commands back by
+    clearing `free` (mail: `mail_free`), and reads what came in `commands`, `locs`, `acked`, `seen`.
+    """
+
+    def __init__(self, phones: Sequence[Identity] = ()) -> None:
+        self.clock = ManualClock()
+        self.epoch = "epoch-1"
+        self.phones = {known.device_id: known for known in phones}
+        self.rows: dict[DeviceId, list[Sealed]] = {name: [] for name in self.phones}
+        self.heads: dict[DeviceId, int] = dict.fromkeys(self.phones, 0)
+        self.acked: dict[DeviceId, int] = {}
+        self.commands: list[tuple[DeviceId, wire.UnitCommand]] = []
+        self.locs: list[wire.Loc] = []
+        self.seen: list[str] = []
+        self.refusals: dict[str, Exception] = {}
+        self.bad: list[tuple[int, str]] = []
+        self.free = asyncio.Event()
+        self.free.set()
+        self.mail_free = asyncio.Event()
+        self.mail_free.set()
+        self.mail_waiting = False
+
+    async def identify(self, token: str) -> Identity:
+        """Know a phone by its device id."""
+        await self.free.wait()
+        self._refuse(token)
+        known = self.phones.get(DeviceId(token))
+        if known is None:
+            raise Unauthenticated("unknown token")
+        return known
+
+    async def command(self, identity: Identity, frame: wire.UnitCommand) -> wire.Ok | wire.Err:
+        """Say ok to everything, once `free` is set."""
+        await self.free.wait()
+        self.commands.append((identity.device_id, frame))
+        try:
+            self._refuse(type(frame).__name__)
+        except Refusal as refusal:
+            return wire.Err(code=refusal.code, msg=refusal.detail, re=frame.id)
+        return wire.Ok(re=frame.id)
+
+    def state(self, identity: Identity) -> wire.PhoneState:
+        """Return every offer that was sealed for the phone, and a policy."""
+        frames = [row.mail.frame for row in self.rows[identity.device_id]]
+        return wire.PhoneState(
+            duty=Duty.ON,
+            unit_state=UnitState.AVAILABLE,
+            offers=[frame for frame in frames if isinstance(frame, wire.OfferFrame)],
+            assigns=[frame for frame in frames if isinstance(frame, wire.AssignFrame)],
+            crew=[],
+            policy=wire.Policy(state={"available": wire.Cadence(60, 50, 30)}),
+        )
+
+    def head(self, device_id: DeviceId) -> int:
+        """Return the last seq that was sealed."""
+        return self.heads[device_id]
+
+    def fixes(self, identity: Identity, frame: wire.Loc) -> list[tuple[int, str]]:
+        """Take every row but those in `bad`."""
+        self._refuse("Loc")
+        self.locs.append(frame)
+        return self.bad
+
+    def acknowledge(self, device_id: DeviceId, seq: int) -> bool:
+        """Take what is not above the head."""
+        if seq > self.heads[device_id]:
+            return False
+        self.acked[device_id] = seq
+        return True
+
+    def connected(self, identity: Identity) -> None:
+        """Note it in `seen`."""
+        self._refuse("connected")
+        self.seen.append(f"+{identity.device_id}")
+
+    def disconnected(self, identity: Identity) -> None:
+        """Note it in `seen`."""
+        self.seen.append(f"-{identity.device_id}")
+        self._refuse("disconnected")
+
+    def online(self) -> int:
+        """Return how many came and did not go."""
+        return sum(1 if event[0] == "+" else -1 for event in self.seen)
+
+    async def mail(self, device_id: DeviceId, after: int, limit: int) -> list[Outbox]:
+        """Return rows as the store keeps them."""
+        self._refuse("mail")
+        self.mail_waiting = not self.mail_free.is_set()
+        await self.mail_free.wait()
+        return [_outbox_row(row) for row in self.rows[device_id] if row.seq > after][:limit]
+
+    def seal(self, device: str, frame: wire.ReliableFrame, *, kept: bool = True) -> Sealed:
+        """Commit a frame for a phone; one that is not kept was superseded at once."""
+        device_id = DeviceId(device)
+        self.heads[device_id] += 1
+        sealed = Sealed(
+            device_id=device_id,
+            seq=self.heads[device_id],
+            mail=mail(frame, at=self.clock.now()),
+        )
+        if kept:
+            self.rows[device_id].append(sealed)
+        return sealed
+
+    def _refuse(self, what: str) -> None:
+        if what in self.refusals:
+            raise self.refusals[what]
+
+
+def _outbox_row(row: Sealed) -> Outbox:
+    frame = msgspec.Raw(msgspec.json.encode(row.mail.frame))
+    return Outbox(seq=row.seq, at=row.mail.at, frame=frame)
