@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,21 +16,17 @@ from rich.console import Console
 from dispatch.auth import KEY_PREFIX, Role, token_hash
 from dispatch.cli.calls import Caller
 from dispatch.cli.city import IssuedPhone, register
-from dispatch.cli.codes import Code, Failure
+from dispatch.cli.codes import Code
 from dispatch.cli.database import run
+from dispatch.cli.phone_fleet import DRAIN_S, PhoneFleet
 from dispatch.cli.report import Report, written_report
 from dispatch.cli.screen import Screen, Stages
 from dispatch.cli.serve import Worker, database, listener, raise_open_files
 from dispatch.clock import SystemClock, new_token
-from dispatch.phone.diary import Diary, Tally
-from dispatch.phone.diary import Quantiles as PushQuantiles
-from dispatch.phone.fleet import FleetOptions, PhoneLine
-from dispatch.phone.process import FleetProgress
 from dispatch.settings import Settings, read
 from dispatch.store.ledger import Ledger, ledger
 from dispatch.store.registry import registry
 from dispatch.telemetry import configure_log
-from dispatch.wiring import UNIT_SOCKET
 from geo.city import UNITS, City
 from geo.city.store import cached
 from schemas.base import KeyId, Record
@@ -42,13 +36,11 @@ FILES_SPARE: Final = 400
 """Files of the service that are not phones: database, REST clients, logs, a reserve."""
 ROOT: Final = "gz"
 """The city's own jurisdiction: the demo key sees all of it."""
-DRAIN_S: Final = 5.0
 LAST_CALL_S: Final = 60.0
 """An incident has a minute to be accepted before it counts as unserved."""
 LOOK_S: Final = 0.5
 ONLINE_SHARE: Final = 0.999
 CONNECT_MOST_S: Final = 180.0
-SOURCES: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 
 
 class Wish(Record, frozen=True, kw_only=True):
@@ -179,7 +171,7 @@ class Demo:
                 stop.set()
                 await running
 
-    async def _connected(self, fleet: "PhoneFleet") -> None:
+    async def _connected(self, fleet: PhoneFleet) -> None:
         """Wait until the phones are online, but no longer than they may take."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CONNECT_MOST_S
@@ -193,7 +185,7 @@ class Demo:
     # The run. --------------------------------------------------------------------------------
 
     async def _play(
-        self, city: City, url: str, key: str, fleet: "PhoneFleet", book: Ledger
+        self, city: City, url: str, key: str, fleet: PhoneFleet, book: Ledger
     ) -> Report:
         dice = np.random.default_rng(self._wish.seed)
         caller = Caller(city, url, key, self._wish.per_minute, dice, self._clock.new_id)
@@ -214,7 +206,7 @@ class Demo:
     async def _watch(
         self,
         screen: Screen,
-        fleet: "PhoneFleet",
+        fleet: PhoneFleet,
         book: Ledger,
         caller: Caller,
         seconds: float | None,
@@ -227,7 +219,7 @@ class Demo:
             await asyncio.sleep(LOOK_S)
 
     async def _last_calls(
-        self, screen: Screen, fleet: "PhoneFleet", book: Ledger, caller: Caller
+        self, screen: Screen, fleet: PhoneFleet, book: Ledger, caller: Caller
     ) -> None:
         """Give the last incidents their minute."""
         loop = asyncio.get_running_loop()
@@ -243,77 +235,3 @@ class Demo:
         if self._wish.report is not None:
             self._wish.report.write_text(text + "\n")
         self._console.print(text, highlight=False)
-
-
-class PhoneFleet:
-    """The process of simulated phones, its last word on how it goes, and at the end its diary."""
-
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, phones: int) -> None:
-        self.phones = phones
-        self.progress = FleetProgress(tally=Tally(), push_ms=PushQuantiles())
-        self._process = process
-        self._folder = folder
-        self._reading = asyncio.create_task(self._read())
-
-    @classmethod
-    @asynccontextmanager
-    async def started(cls, phones: list[IssuedPhone], url: str) -> AsyncIterator["PhoneFleet"]:
-        """Start the process; its tokens lie in a file for us alone, gone at the end."""
-        with tempfile.TemporaryDirectory(prefix="kapok-") as name:
-            folder = Path(name)
-            file = folder / "phones.jsonl"
-            file.touch(mode=0o600)
-            file.write_bytes(b"\n".join(msgspec.json.encode(_line(p)) for p in phones))
-            options = FleetOptions(
-                sources=SOURCES, diary=str(folder / "diary.json"), drain_s=DRAIN_S
-            )
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "dispatch", "phones"),
-                *("--file", str(file), "--url", f"{url.replace('http', 'ws', 1)}{UNIT_SOCKET}"),
-                *("--options", msgspec.json.encode(options).decode()),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-            fleet = cls(process, folder, len(phones))
-            try:
-                yield fleet
-            finally:
-                await fleet.end()
-
-    async def stop(self) -> Diary:
-        """Let the phones drain; return what they have seen."""
-        if self._process.stdin is None:
-            raise Failure("the phones cannot be told to stop")
-        self._process.stdin.write(b'{"stop": true}\n')
-        await self._process.stdin.drain()
-        await self._process.wait()
-        try:
-            diary = (self._folder / "diary.json").read_bytes()
-        except FileNotFoundError as error:
-            raise Failure("the phones ended without their diary") from error
-        return msgspec.json.decode(diary, type=Diary)
-
-    async def end(self) -> None:
-        """End the process if it still runs."""
-        if self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-        self._reading.cancel()
-
-    async def _read(self) -> None:
-        if self._process.stdout is None:
-            return
-        while line := await self._process.stdout.readline():
-            self.progress = msgspec.json.decode(line, type=FleetProgress)
-
-
-def _line(phone: IssuedPhone) -> PhoneLine:
-    return PhoneLine(
-        device=phone.device,
-        token=phone.token,
-        unit=phone.unit,
-        lon=phone.lon,
-        lat=phone.lat,
-        moves=phone.moves,
-    )

@@ -1,0 +1,92 @@
+"""What a session tells its app, each thing once."""
+
+from typing import Any, NamedTuple
+
+from dispatch.phone.heard import Offer, Task, Welcome
+
+
+class Welcomed(NamedTuple):
+    """The centre knows us; the news of its state follow one by one."""
+
+    welcome: Welcome
+
+
+class Offered(NamedTuple):
+    """A new question: ring."""
+
+    offer: Offer
+
+
+class OfferChanged(NamedTuple):
+    """The question is another; ring again only when `alert`."""
+
+    offer: Offer
+    alert: bool
+
+
+class OfferEnded(NamedTuple):
+    """Stop asking; an unknown `why` shows a generic text."""
+
+    oid: str
+    why: str
+
+
+class Assigned(NamedTuple):
+    """A task of this unit that was not known here."""
+
+    task: Task
+
+
+class TaskChanged(NamedTuple):
+    """The task is other than it was."""
+
+    task: Task
+    alert: bool
+
+
+class TaskEnded(NamedTuple):
+    """The task is over; `unknown` means: not known to the centre, call the desk."""
+
+    aid: str
+    why: str
+
+
+class Done(NamedTuple):
+    """A command took effect and is on disk."""
+
+    id: str
+    result: dict[str, Any]
+
+
+class Refused(NamedTuple):
+    """A command was refused for good, and nothing changed."""
+
+    id: str
+    code: str
+
+
+class AskAgain(NamedTuple):
+    """The answer to this offer is too old to be sent again: ask the person."""
+
+    oid: str
+
+
+class Skipped(NamedTuple):
+    """A frame of a kind this client does not know."""
+
+    kind: str
+
+
+News = (
+    Welcomed
+    | Offered
+    | OfferChanged
+    | OfferEnded
+    | Assigned
+    | TaskChanged
+    | TaskEnded
+    | Done
+    | Refused
+    | AskAgain
+    | Skipped
+)

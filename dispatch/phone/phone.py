@@ -1,0 +1,184 @@
+"""One phone: a session, a person, and a line that comes and goes."""
+
+from typing import Final, Protocol
+
+from dispatch.phone import heard
+from dispatch.phone.behaviour import Person
+from dispatch.phone.link import Link
+from dispatch.phone.news import News, Offered, Welcomed
+from dispatch.phone.session import Session
+from dispatch.phone.timers import NEVER
+from schemas.wire import DutyCall, SetDuty, UnitCommand
+
+HANDSHAKE_WITHIN_MS: Final = 15_000.0
+Message = heard.ServerFrame | heard.Unknown
+
+
+class Host(Protocol):
+    """What a phone needs of the process it lives in."""
+
+    @property
+    def answering(self) -> bool:
+        """Tell whether people still take up new offers."""
+
+    def now_ms(self) -> float:
+        """Return the time, in ms since the epoch."""
+
+    def dice(self) -> float:
+        """Return a number in [0, 1)."""
+
+    def new_id(self) -> str:
+        """Return a new id."""
+
+    def wake(self, phone: "Phone", at_ms: float) -> None:
+        """Call `due` at that time."""
+
+    def dial(self, phone: "Phone") -> None:
+        """Open a line for the phone when it is its turn, as its listener."""
+
+    def took(self, phone: "Phone", message: Message, now_ms: float, asked_ms: float | None) -> None:
+        """Take note of a frame, and of when it was asked for if it was."""
+
+    def told(self, phone: "Phone", news: News, now_ms: float) -> None:
+        """Take note of what was new."""
+
+    def said(self, phone: "Phone", command: UnitCommand, now_ms: float) -> None:
+        """Take note of a command."""
+
+    def dropped(self, phone: "Phone") -> None:
+        """Take note of a command for which there was no room."""
+
+    def located(self) -> None:
+        """Take note of a position report."""
+
+    def lost(self, phone: "Phone", code: int | None, *, welcomed: bool) -> None:
+        """Take note of a lost line, or of a try that came to nothing."""
+
+
+class Phone:
+    """The shell around a session: no task, one deadline."""
+
+    __slots__ = (
+        "_dial_ms",
+        "_host",
+        "_link",
+        "_open_until_ms",
+        "armed_ms",
+        "device",
+        "person",
+        "session",
+        "source",
+    )
+
+    def __init__(
+        self, device: str, session: Session, person: Person, host: Host, source: str | None = None
+    ) -> None:
+        self.device, self.session, self.person, self.source = device, session, person, source
+        self.armed_ms = NEVER
+        self._host = host
+        self._link: Link | None = None
+        self._dial_ms = NEVER
+        self._open_until_ms = NEVER
+
+    def dial_at(self, at_ms: float) -> None:
+        """Ask for a line at that time."""
+        self._dial_ms = at_ms
+        self._arm(self._host.now_ms())
+
+    def dial_failed(self) -> None:
+        """Try again later; a line that was made before tells of its loss itself."""
+        if self._link is None and self._dial_ms == NEVER:
+            self.line_lost(None, "")
+
+    def due(self, now_ms: float) -> None:
+        """Do what is due; asked for by `Host.wake`."""
+        if self._dial_ms <= now_ms:
+            self._dial_ms = NEVER
+            self._host.dial(self)
+        self.session.tick(now_ms)
+        if self._link and (self.session.hung or self._open_until_ms <= now_ms):
+            self._open_until_ms = NEVER
+            self._link.abort()
+            return
+        self._work(now_ms)
+
+    def hang_up(self) -> None:
+        """Say good-bye for good."""
+        self._dial_ms = NEVER
+        if self._link:
+            self._link.close()
+
+    # What the line tells. ------------------------------------------------------------------------
+
+    def line_made(self, link: Link) -> None:
+        """Take the line; it opens within HANDSHAKE_WITHIN_MS, or is hung up."""
+        now_ms = self._host.now_ms()
+        self._link, self._open_until_ms = link, now_ms + HANDSHAKE_WITHIN_MS
+        self._arm(now_ms)
+
+    def line_open(self) -> None:
+        """Say hello."""
+        now_ms = self._host.now_ms()
+        self._open_until_ms = NEVER
+        self.session.opened(now_ms)
+        self._work(now_ms)
+
+    def line_heard(self, frame: bytes) -> None:
+        """Take a frame, and let the person know."""
+        now_ms = self._host.now_ms()
+        message, asked_ms = heard.read(frame), self.session.asked_ms
+        news = self.session.take(message, now_ms)
+        if self.session.welcomed:
+            self._host.took(self, message, now_ms, asked_ms)
+        for one in news:
+            self._learn(one, now_ms)
+        self._work(now_ms)
+
+    def line_lost(self, code: int | None, reason: str) -> None:
+        """Come back when the session says so."""
+        now_ms, welcomed = self._host.now_ms(), self.session.welcomed
+        self._link, self._open_until_ms = None, NEVER
+        wait_s = self.session.closed(code, reason, now_ms, self._host.dice())
+        self._host.lost(self, code, welcomed=welcomed)
+        if wait_s is not None:
+            self.dial_at(now_ms + wait_s * 1000)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _learn(self, news: News, now_ms: float) -> None:
+        self._host.told(self, news, now_ms)
+        if isinstance(news, Welcomed) and self.session.duty == "off":
+            self._say(SetDuty(id=self._host.new_id(), s=DutyCall.ON), now_ms)
+            self.session.duty = "on"
+        if self._host.answering or not isinstance(news, Offered):
+            self.person.learn(news, now_ms)
+
+    def _work(self, now_ms: float) -> None:
+        """Let the person act, write what there is to say, and set the next deadline."""
+        session, person = self.session, self.person
+        for command in person.act(now_ms):
+            self._say(command, now_ms)
+        if session.welcomed:
+            session.at_post = person.at_post(now_ms)
+            row = person.fix(now_ms, session.cadence)
+            if row:
+                session.locate(row, now_ms)
+                self._host.located()
+        if self._link:
+            for frame in session.outgoing(now_ms):
+                self._link.send(frame)
+        self._arm(now_ms)
+
+    def _say(self, command: UnitCommand, now_ms: float) -> None:
+        if not self.session.has_room:
+            self._host.dropped(self)
+            return
+        self.session.send(command, now_ms)
+        self._host.said(self, command, now_ms)
+
+    def _arm(self, now_ms: float) -> None:
+        session, person = self.session, self.person
+        fix_ms = person.due_ms(session.cadence) if session.welcomed else person.step_due_ms
+        due_ms = min(session.due_ms, fix_ms, self._dial_ms, self._open_until_ms)
+        if due_ms < NEVER:
+            self._host.wake(self, max(due_ms, now_ms))
