@@ -1,1 +1,1 @@
-"""Kapok: finds the units that can be there in time, asks them, and keeps at it until somebody goes."""
+"""Kapok: finds the units that can be there in time, asks them, keeps at it until one goes."""

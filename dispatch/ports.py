@@ -127,6 +127,21 @@ class Outbox(Record, frozen=True, kw_only=True):
     frame: msgspec.Raw
 
 
+class Cursor(Record, frozen=True, kw_only=True):
+    """A place in the log; opaque to whoever is handed it."""
+
+    xid: str = "0"
+    id: int = 0
+
+
+class Logged(Record, frozen=True, kw_only=True):
+    """A line of the log with its place in it; about an incident, or about a unit alone."""
+
+    cursor: Cursor
+    incident_id: IncidentId | None
+    entry: Entry
+
+
 class Store(Protocol):
     """The only arbiter. Every method is one round trip unless it says otherwise."""
 
@@ -163,6 +178,8 @@ class Store(Protocol):
         self, scope: str, status: Sequence[str], before: IncidentId | None, limit: int
     ) -> list[Incident]: ...
     async def timeline(self, incident_id: IncidentId, after: int, limit: int) -> list[Entry]: ...
+    async def events(self, after: Cursor, limit: int) -> list[Logged]: ...
+    async def forget(self, now: Instant, most: int) -> int: ...
     async def epoch(self) -> str: ...
     async def registered(self) -> int: ...
     async def jurisdictions(self) -> list[Jurisdiction]: ...

@@ -19,8 +19,8 @@ from dispatch.phone.process import FleetProgress
 from dispatch.wiring import UNIT_SOCKET
 
 DRAIN_S: Final = 5.0
+PHONES_FILE: Final = "phones.jsonl"
 USUAL: Final = Habits()
-SOURCES: Final = tuple(f"127.0.0.{n}" for n in range(1, 9))
 
 
 class PhoneFleet:
@@ -38,15 +38,13 @@ class PhoneFleet:
     async def started(
         cls, phones: Sequence[IssuedPhone], url: str, habits: Habits = USUAL
     ) -> AsyncIterator[Self]:
-        """Start the process; its tokens lie in a file for us alone, gone at the end."""
+        """Start the process; its tokens lie in a file for us alone, gone once read."""
         with tempfile.TemporaryDirectory(prefix="kapok-") as name:
             folder = Path(name)
-            file = folder / "phones.jsonl"
+            file = folder / PHONES_FILE
             file.touch(mode=0o600)
             file.write_bytes(b"\n".join(msgspec.json.encode(_line(p)) for p in phones))
-            options = FleetOptions(
-                sources=SOURCES, diary=str(folder / "diary.json"), habits=habits, drain_s=DRAIN_S
-            )
+            options = FleetOptions(diary=str(folder / "diary.json"), habits=habits, drain_s=DRAIN_S)
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "dispatch", "phones"),
                 *("--file", str(file), "--url", f"{url.replace('http', 'ws', 1)}{UNIT_SOCKET}"),
@@ -85,6 +83,7 @@ class PhoneFleet:
         if self._process.stdout is None:
             return
         while line := await self._process.stdout.readline():
+            (self._folder / PHONES_FILE).unlink(missing_ok=True)
             self.progress = msgspec.json.decode(line, type=FleetProgress)
 
 

@@ -105,6 +105,10 @@ def _line(seconds: float, fleet: FleetProgress, counts: Counts) -> str:
     )
 
 
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
+
+
 def _table(seconds: float | None, fleet: FleetProgress, counts: Counts, called: Called) -> Table:
     table = Table(title="Kapok 木棉", show_header=False, min_width=60)
     table.add_column(style="bold")
@@ -120,6 +124,7 @@ def _table(seconds: float | None, fleet: FleetProgress, counts: Counts, called: 
         ("accepted", f"{counts.accepted:,}"),
         ("arrived", f"{counts.arrived:,}"),
         ("  first inside 3 min / 5 min", f"{counts.within_180_s:,} / {counts.within_300_s:,}"),
+        ("call to first accept, p50", _seconds(counts.accepted_p50_s)),
         ("push p50 / p99", f"{push.p50:.1f} / {push.p99:.1f} ms"),
     )
     for name, value in rows:

@@ -27,6 +27,8 @@ SWEEP_SOON_S: Final = 0.5
 KEYS_EVERY_S: Final = 1.0
 CLOCK_EVERY_S: Final = 60.0
 CLOCK_OFF_S: Final = 0.5
+FORGET_EVERY_S: Final = 60.0
+FORGET_MOST: Final = 5000
 
 
 class SetClock(Protocol):
@@ -55,6 +57,7 @@ class Loops:
             (KEYS_EVERY_S, self.reread_keys),
             (KEYS_EVERY_S, self.follow_registry),
             (CLOCK_EVERY_S, self.set_clock),
+            (FORGET_EVERY_S, self.forget),
         ]
         self._tasks = [group.create_task(self._every(s, work)) for s, work in beats]
         self._tasks.append(group.create_task(self._due()))
@@ -171,6 +174,12 @@ class Loops:
         """Take imports and revocations a second after they are committed."""
         if await self._desk.store.registered() != self._desk.registered:
             await self._desk.read_registered()
+
+    async def forget(self) -> None:
+        """Delete a bounded part of what nobody asks for any more."""
+        gone = await self._desk.store.forget(self._desk.clock.now(), FORGET_MOST)
+        if gone:
+            log.info("forgotten", rows=gone)
 
     async def set_clock(self) -> None:
         """Follow the database's time: clocks of cases must agree wherever they are read."""

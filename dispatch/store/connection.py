@@ -1,7 +1,7 @@
 """One connection of one's own, for work of many rows outside the desk."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -13,6 +13,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic to type 
 
 CONNECT_S: Final = 5.0
 CLOSE_S: Final = 5.0
+UNWELL: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 
 class StoreRefused(Exception):
@@ -20,36 +21,30 @@ class StoreRefused(Exception):
 
 
 @asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[Connection]:
+async def connected(dsn: str, within_s: float = CONNECT_S) -> AsyncIterator[Connection]:
     """Open a connection, and close it at the end.
 
     Raises:
         StoreAway: nobody answers at the address, or no longer; or it is no address.
         StoreRefused: a statement inside was refused.
     """
-    connection = await _open(dsn)
+    connection = await _open(dsn, within_s)
     try:
         yield connection
     except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError) as error:
         raise _meaning(error) from error
     finally:
-        await _close(connection)
+        with suppress(*UNWELL):  # a server that does not even say goodbye is let go of
+            await connection.close(timeout=CLOSE_S)
 
 
-async def _open(dsn: str) -> Connection:
+async def _open(dsn: str, within_s: float) -> Connection:
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_S)
+        return await asyncpg.connect(dsn, timeout=within_s)
     except TimeoutError as error:
-        raise StoreAway(f"no answer within {CONNECT_S:.0f} s") from error
-    except (OSError, ValueError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
-        raise StoreAway(str(error)) from error  # a ValueError is about the address
-
-
-async def _close(connection: Connection) -> None:
-    try:
-        await connection.close(timeout=CLOSE_S)
-    except (TimeoutError, OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
-        connection.terminate()
+        raise StoreAway(f"no answer within {within_s:g} s") from error
+    except (*UNWELL, ValueError) as error:  # a ValueError is about the address
+        raise StoreAway(str(error)) from error
 
 
 def _meaning(error: Exception) -> Exception:

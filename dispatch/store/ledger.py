@@ -18,6 +18,7 @@ class Counts(Record, frozen=True, kw_only=True):
     arrived: int = 0
     within_180_s: int = 0
     within_300_s: int = 0
+    accepted_p50_s: float | None = None
 
 
 class Ledger:

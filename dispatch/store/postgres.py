@@ -14,11 +14,13 @@ from dispatch.core.events import Entry, Event
 from dispatch.ports import (
     AlreadyAnswered,
     Answer,
+    Cursor,
     Due,
     DutyChange,
     Identity,
     Key,
     Loaded,
+    Logged,
     Once,
     Outbox,
     Sealed,
@@ -278,18 +280,7 @@ class PostgresStore:
         """Return an incident's entries above n, oldest first."""
         with _translated():
             rows = await self._side.fetch(sql.TIMELINE, incident_id, after, limit)
-        return [
-            Entry(
-                n=r["n"],
-                type=Event(r["type"]),
-                by=r["by"],
-                via=r["via"],
-                at=r["at"],
-                unit_id=r["unit_id"],
-                data=msgspec.json.decode(r["data"]),
-            )
-            for r in rows
-        ]
+        return [_entry(r) for r in rows]
 
     async def registered(self) -> int:
         """Return a number that has grown whenever units, members, phones or places changed."""
@@ -306,6 +297,28 @@ class PostgresStore:
             Jurisdiction(path=r["path"], name=r["name"], polygon=shape)
             for r, shape in zip(rows, shapes, strict=True)
         ]
+
+    async def events(self, after: Cursor, limit: int) -> list[Logged]:
+        """Return the log above a cursor, in an order that never gains a line below it later."""
+        with _translated():
+            rows = await self._side.fetch(sql.EVENTS, after.xid, after.id, limit)
+        return [
+            Logged(
+                cursor=Cursor(xid=r["xid"], id=r["id"]),
+                incident_id=r["incident_id"],
+                entry=_entry(r),
+            )
+            for r in rows
+        ]
+
+    async def forget(self, now: Instant, most: int) -> int:
+        """Delete answers and settled mail older than a day; return how many rows went."""
+        gone = 0
+        for statement in (sql.FORGET_REPLIES, sql.FORGET_MAIL):
+            with _translated():
+                done = await self._side.execute(statement, now, most)
+            gone += int(done.rsplit(" ", 1)[1])
+        return gone
 
     async def epoch(self) -> str:
         """Return what names this database's history: it changes with promotion and restore."""
@@ -361,6 +374,18 @@ def _reply(once: Once | None, answer: Answer | None) -> dict[str, Any]:
         return {}
     kept = {"scope": once.scope, "id": once.id, "digest": once.digest}
     return {"reply": {**kept, "status": answer.status, "body": answer.body}}
+
+
+def _entry(r: Row) -> Entry:
+    return Entry(
+        n=r["n"] or 0,
+        type=Event(r["type"]),
+        by=r["by"],
+        via=r["via"],
+        at=r["at"],
+        unit_id=r["unit_id"],
+        data=msgspec.json.decode(r["data"]),
+    )
 
 
 def _identity(r: Row) -> Identity:

@@ -114,6 +114,27 @@ select n, type, by, via, at, unit_id, data::text as data from event
 where incident_id = $1 and n > $2 order by n limit $3
 """
 
+EVENTS: Final = """
+select xid::text as xid, id, incident_id, n, type, by, via, at, unit_id, data::text as data
+from event
+where (xid, id) > ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
+order by xid, id limit $3
+"""
+"""Sequences commit out of order: only what is below every running transaction is read."""
+
+FORGET_REPLIES: Final = """
+delete from reply where (scope, id) in (
+    select scope, id from reply
+    where at < $1::timestamptz - interval '24 hours' order by at limit $2)
+"""
+FORGET_MAIL: Final = """
+delete from outbox where (device_id, seq) in (
+    select device_id, seq from outbox
+    where at < $1::timestamptz - interval '24 hours'
+        and (acked_at is not null or superseded or expires_at < $1)
+    order by at limit $2)
+"""
+
 EPOCH: Final = """
 select s.system_identifier::text || '/' || c.timeline_id || '/' || m.nonce as epoch
 from pg_control_system() s, pg_control_checkpoint() c, meta m
@@ -191,11 +212,17 @@ select
     (select count(*) from incident where opened_at >= $1
         and arrived_at <= called_at + interval '180 seconds') as within_180_s,
     (select count(*) from incident where opened_at >= $1
-        and arrived_at <= called_at + interval '300 seconds') as within_300_s
+        and arrived_at <= called_at + interval '300 seconds') as within_300_s,
+    (select percentile_cont(0.5) within group (order by extract(epoch from a.first - i.opened_at))
+     from incident i join (
+         select incident_id, min(assigned_at) as first from assignment group by 1
+     ) a on a.incident_id = i.id
+     where i.opened_at >= $1)::float8 as accepted_p50_s
 """
 UNSERVED: Final = """
 select i.id, coalesce(i.shortfall, 'no_answer') as reason from incident i
-where i.opened_at >= $1 and i.status not in ('rejected', 'cancelled', 'merged', 'handed_over')
+where i.opened_at >= $1 and i.opened_at <= clock_timestamp() - interval '60 seconds'
+    and i.status not in ('rejected', 'cancelled', 'merged', 'handed_over')
     and not exists (
         select 1 from assignment a
         where a.incident_id = i.id and a.assigned_at <= i.opened_at + interval '60 seconds')
