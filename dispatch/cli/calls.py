@@ -121,7 +121,7 @@ class Caller:
 
     def _body(self, place: IncidentPlace) -> dict[str, object]:
         kind, priority, title = ON_BANK if place.on_bank else self._kind()
-        datum = Datum.GCJ02 if self._dice.random() < 0.5 else Datum.WGS84  # noqa: PLR2004 - half
+        datum = Datum.GCJ02 if self._dice.random() < 0.5 else Datum.WGS84  # noqa: PLR2004 - one call in two
         given = point_from_wgs84(place.point, datum)
         return {
             "kind": kind,

@@ -14,6 +14,8 @@ from typing import BinaryIO, Final
 import click
 import structlog
 
+from dispatch.cli.codes import Failure
+from dispatch.cli.database import run
 from dispatch.settings import Settings, read
 from dispatch.store.connection import connected
 from dispatch.store.embedded import EmbeddedError, EmbeddedPostgres
@@ -39,7 +41,7 @@ def serve(host: str | None, port: int | None, data: Path | None, database_url: s
     given = {"host": host, "port": port, "data": data, "database_url": database_url}
     settings = read(os.environ, **{k: v for k, v in given.items() if v is not None})
     configure_log()
-    asyncio.run(_serve(settings))
+    run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:
@@ -89,7 +91,11 @@ def listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    opened.bind((host, port))
+    try:
+        opened.bind((host, port))
+    except OSError as error:
+        opened.close()
+        raise Failure(f"cannot listen on {host} port {port}: {error.strerror}") from error
     opened.listen(BACKLOG)
     opened.set_inheritable(True)
     return opened
