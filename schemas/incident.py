@@ -105,6 +105,9 @@ class Incident(Record, frozen=True, kw_only=True):
     step: int = 0
     shortfall: str | None = None
     search_at: Instant | None = None
+    owner: str | None = None
+    merged_into: IncidentId | None = None
+    reopened_at: Instant | None = None
     en_route_at: Instant | None = None
     arrived_at: Instant | None = None
     controlled_at: Instant | None = None
@@ -153,6 +156,7 @@ class Assignment(Record, frozen=True, kw_only=True):
     ring_s: int | None = None
     crew: tuple[str, ...] = ()
     rev: int = 1
+    pinned: bool = False
     seen_at: Instant | None = None
     en_route_at: Instant | None = None
     arrived_at: Instant | None = None

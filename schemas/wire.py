@@ -236,6 +236,44 @@ class Reached(StrEnum):
     ABORTED = "aborted"
 
 
+class Assistance(StrEnum):
+    """What a unit on a task may ask for."""
+
+    MORE_UNITS = "more_units"
+    POLICE = "police"
+    MEDICAL = "medical"
+    FIRE = "fire"
+    EQUIPMENT = "equipment"
+
+
+class Assist(Command, frozen=True, kw_only=True, tag="assist"):
+    """This unit needs more than it has."""
+
+    aid: Ref
+    what: Assistance
+    n: Annotated[int, Meta(ge=1, le=8)] = 1
+    text: Note | None = None
+
+
+class Report(Command, frozen=True, kw_only=True, tag="report"):
+    """A unit found something; `self` takes it on at once."""
+
+    kind: IncidentKind
+    pri: Annotated[int, Meta(ge=1, le=4)]
+    d: Datum
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    text: Note
+    self_: bool = msgspec.field(name="self", default=False)
+
+
+class Sos(Command, frozen=True, kw_only=True, tag="sos"):
+    """This member is in danger, on duty or not; without a place the last one known counts."""
+
+    d: Datum | None = None
+    fix: FixRow | None = None
+
+
 class Progress(Command, frozen=True, kw_only=True, tag="progress"):
     """How far this member has come."""
 
@@ -246,8 +284,10 @@ class Progress(Command, frozen=True, kw_only=True, tag="progress"):
     outcome: Annotated[str, Meta(max_length=64)] | None = None
 
 
-ClientMessage = Hello | Ping | Ack | Loc | SetDuty | OfferSeen | OfferReply | AssignSeen | Progress
-UnitCommand = SetDuty | OfferSeen | OfferReply | AssignSeen | Progress
+UnitCommand = (
+    SetDuty | OfferSeen | OfferReply | AssignSeen | Progress | Assist | Report | Sos
+)
+ClientMessage = Hello | Ping | Ack | Loc | UnitCommand
 
 # Server to client. -------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from dispatch.core import amend, direct
 from dispatch.core import commands as c
 from dispatch.core.decision import ENGINE, EXPIRY_GRACE_S, Context, Decision, Draft
 from dispatch.core.errors import Refusal, Stale, Taken
@@ -21,8 +22,8 @@ from dispatch.core.offers import (
     top_up,
 )
 from schemas.base import Instant
+from schemas.incident import Assignment, Case, Offer, OfferState, Role
 from schemas.incident import AssignmentState as A
-from schemas.incident import Case, Offer, OfferState
 from schemas.incident import Status as S
 from schemas.wire import AssignEndWhy, OfferEndWhy, Reached
 
@@ -41,7 +42,11 @@ def open_case(command: c.Open, context: Context) -> Decision:
     draft.log(Event.REPORTED, source=case.incident.source, priority=case.incident.priority)
     if command.trusted or case.incident.priority <= OPENS_AT_ONCE:
         draft.move(Trigger.OPEN)
-    return settle(draft, {})
+    outcome: Outcome = {"iid": case.incident.id}
+    if command.taken_on is not None:
+        task = draft.order(command.taken_on, 0, 0.0, Role.PRIMARY)
+        outcome["aid"] = task.id
+    return settle(draft, outcome)
 
 
 def decide(case: Case, command: c.Command, context: Context) -> Decision:
@@ -229,24 +234,30 @@ def report(draft: Draft, command: c.Report) -> Outcome:
     return {"s": draft.tasks[task.id].state}
 
 
+ENDS: Final[Mapping[Reached, AssignEndWhy]] = {
+    Reached.RESOLVED: AssignEndWhy.RESOLVED,
+    Reached.ABORTED: AssignEndWhy.ABORTED,
+}
+
+
 def _take_step(draft: Draft, command: c.Report, trigger: Trigger, at: Instant) -> None:
     task = draft.tasks[command.task_id]
-    match command.reached:
-        case Reached.EN_ROUTE:
-            draft.move_task(task, trigger, en_route_at=at)
-            _first(draft, en_route_at=at)
-        case Reached.ARRIVED:
-            draft.move_task(task, trigger, arrived_at=at, en_route_at=task.en_route_at or at)
-            _first(draft, en_route_at=task.en_route_at or at, arrived_at=at)
-        case Reached.CONTROLLED:
-            draft.move_task(task, trigger, controlled_at=at)
-            _first(draft, controlled_at=at)
-        case Reached.RESOLVED:
-            draft.end_task(task, trigger, AssignEndWhy.RESOLVED)
-        case Reached.ABORTED:
-            draft.end_task(task, trigger, AssignEndWhy.ABORTED)
+    if why := ENDS.get(command.reached):
+        draft.end_task(task, trigger, why)
+    else:
+        times = _times(task, command.reached, at)
+        draft.move_task(task, trigger, **times)
+        _first(draft, **times)
     if command.note or command.outcome:
         draft.annotate(command.note, command.outcome)
+
+
+def _times(task: Assignment, reached: Reached, at: Instant) -> dict[str, Instant]:
+    """Return the times a step tells: its own; who arrives without a word was on his way."""
+    times = {f"{reached}_at": at}
+    if reached is Reached.ARRIVED:
+        times["en_route_at"] = task.en_route_at or at
+    return times
 
 
 def _first(draft: Draft, **times: Any) -> None:
@@ -320,4 +331,6 @@ RULES: Final[Mapping[type, Callable[[Draft, Any], Outcome]]] = {
     c.CloseFile: close,
     c.Wake: wake,
     c.UnitGone: unit_gone,
+    **amend.RULES,
+    **direct.RULES,
 }

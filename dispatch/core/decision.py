@@ -2,16 +2,25 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from math import isfinite
 from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
-from dispatch.core.errors import Conflict, NotFound, Refusal
+from dispatch.core.errors import NotFound, Refusal
 from dispatch.core.events import Entry, Event
-from dispatch.core.frames import assign_frame, assign_update, offer_frame
+from dispatch.core.frames import assign_frame, assign_update, offer_frame, offer_update
 from dispatch.core.lifecycle import ASSIGNMENT, ENDED, INCIDENT, OFFER, OPEN_OFFER, Trigger, advance
 from dispatch.core.matching import Candidate, Found
-from schemas.base import AssignmentId, DeviceId, Instant, OfferId, Record, UnitId
+from schemas.base import (
+    AssignmentId,
+    DeviceId,
+    IncidentId,
+    Instant,
+    OfferId,
+    Record,
+    UnitId,
+)
 from schemas.incident import (
     Assignment,
     AssignmentKind,
@@ -23,6 +32,7 @@ from schemas.incident import (
     Role,
 )
 from schemas.plan import Need, Plan
+from schemas.unit import UnitState
 from schemas.wire import (
     AssignEnd,
     AssignEndWhy,
@@ -58,6 +68,12 @@ class Field(Protocol):
     def capable(self, unit_id: UnitId, need: Need) -> bool:
         """Say whether a unit brings all that a need names."""
 
+    def candidate(self, unit_id: UnitId) -> Candidate | None:
+        """Return any unit as a candidate, wherever it is; None where it is not known."""
+
+    def state(self, unit_id: UnitId) -> UnitState | None:
+        """Return what a unit is free for; None where it is not known."""
+
 
 class Context(Record, frozen=True, kw_only=True):
     """The moment a command is decided in."""
@@ -80,6 +96,14 @@ class Mail(Record, frozen=True, kw_only=True):
     not_to: DeviceId | None = None
 
 
+class Errand(Record, frozen=True, kw_only=True):
+    """What a decision on one incident means for another: done by that one's own clock."""
+
+    incident_id: IncidentId
+    kind: str
+    unit_id: UnitId
+
+
 class Decision(Record, frozen=True, kw_only=True):
     """What a command changes: rows, log entries, mail, the next wake-up; and what it answers."""
 
@@ -90,6 +114,7 @@ class Decision(Record, frozen=True, kw_only=True):
     wake_at: Instant | None
     result: dict[str, Any]
     refusal: Refusal | None = None
+    errands: tuple[Errand, ...] = ()
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -120,6 +145,7 @@ class Draft:
         self.tasks: dict[AssignmentId, Assignment] = {a.id: a for a in case.assignments}
         self.entries: list[Entry] = []
         self.mail: list[Mail] = []
+        self.errands: list[Errand] = []
 
     # What stands. ----------------------------------------------------------------------------
 
@@ -145,8 +171,9 @@ class Draft:
 
     def filled_before(self) -> frozenset[int]:
         """Return the slots whose holder has finished its task."""
-        resolved = AssignmentState.RESOLVED
-        return frozenset(a.slot for a in self.tasks.values() if a.state is resolved)
+        resolved = (a for a in self.tasks.values() if a.state is AssignmentState.RESOLVED)
+        since = self.incident.reopened_at
+        return frozenset(a.slot for a in resolved if since is None or a.assigned_at >= since)
 
     def offer_to(self, offer_id: OfferId, unit_id: UnitId) -> Offer:
         """Return the unit's own offer; another unit's is as unknown as one that never was."""
@@ -234,6 +261,13 @@ class Draft:
         said = {key: word for key, word in words.items() if word}
         self.entries[-1] = replace(last, data={**last.data, **said})
 
+    def renew_offer(self, offer: Offer, *, alert: bool, eta_s: float | None = None) -> None:
+        """Tell a unit that is being asked what is new of the incident, or of its way there."""
+        renewed = replace(offer, rev=offer.rev + 1, eta_s=round(eta_s or offer.eta_s, 1))
+        self.offers[offer.id] = renewed
+        frame = offer_update(self.incident, renewed, alert=alert)
+        self._send(offer.unit_id, offer.id, frame, offer.exp_at)
+
     def end_offer(self, offer: Offer, trigger: Trigger, event: Event, why: OfferEndWhy) -> None:
         """End an offer and tell the unit."""
         self.move_offer(offer, trigger, event)
@@ -262,17 +296,38 @@ class Draft:
             ring_s=offer.ring_s,
             crew=crew,
         )
+        self._begin(task)
+        return task
+
+    def order(self, unit_id: UnitId, slot: int, eta_s: float, role: Role) -> Assignment:
+        """Give a unit the task without asking it."""
+        task = Assignment(
+            id=AssignmentId(self.context.new_id()),
+            incident_id=self.incident.id,
+            unit_id=unit_id,
+            slot=slot,
+            state=AssignmentState.ASSIGNED,
+            kind=AssignmentKind.ORDER,
+            role=role,
+            eta_s=round(eta_s, 1),
+            arrive_at=self.now + timedelta(seconds=eta_s),
+            assigned_at=self.now,
+            by=self.context.actor.by,
+        )
+        self._begin(task)
+        return task
+
+    def _begin(self, task: Assignment) -> None:
         self.tasks[task.id] = task
         self.log(
             Event.ASSIGNED,
             task.unit_id,
             assignment=task.id,
-            offer=offer.id,
-            slot=slot,
+            offer=task.offer_id,
+            slot=task.slot,
             eta_s=task.eta_s,
         )
         self._send(task.unit_id, task.id, assign_frame(self.incident, task))
-        return task
 
     def change_task(
         self,
@@ -291,6 +346,16 @@ class Draft:
             frame = assign_update(self.incident, changed, alert=alert)
             self._send(task.unit_id, task.id, frame, not_to=self.context.actor.device_id)
         return changed
+
+    def renew_task(self, task: Assignment, *, alert: bool) -> None:
+        """Tell a unit on its way what is new of the incident, and reckon its arrival anew."""
+        changes: dict[str, Any] = {}
+        eta_s = self.context.field.eta_s(task.unit_id)
+        if task.arrived_at is None and isfinite(eta_s):
+            changes = {"eta_s": round(eta_s, 1), "arrive_at": self.now + timedelta(seconds=eta_s)}
+        renewed = replace(task, rev=task.rev + 1, **changes)
+        self.tasks[task.id] = renewed
+        self._send(task.unit_id, task.id, assign_update(self.incident, renewed, alert=alert))
 
     def move_task(self, task: Assignment, trigger: Trigger, **changes: Any) -> Assignment:
         """Take a task one step through its table without ending it."""
@@ -334,11 +399,6 @@ class Draft:
 
     # The outcome. ----------------------------------------------------------------------------
 
-    def require(self, *, holds: bool, detail: str) -> None:
-        """Refuse the command unless a condition of the incident holds."""
-        if not holds:
-            raise Conflict(detail, state=self.incident.status)
-
     def decision(
         self,
         wake_at: Instant | None,
@@ -357,5 +417,6 @@ class Draft:
             mail=tuple(self.mail),
             wake_at=wake_at,
             result=result or {},
+            errands=tuple(self.errands),
             refusal=refusal,
         )

@@ -38,6 +38,16 @@ class Event(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     DUTY = "duty_changed"
+    CORRECTED = "corrected"
+    SUPPLEMENTED = "supplemented"
+    MERGED = "merged"
+    SPLIT = "split"
+    HANDED_OVER = "handed_over"
+    REOPENED = "reopened"
+    OWNED = "owner_changed"
+    MODE = "mode_changed"
+    PINNED = "pinned"
+    ASSISTANCE = "assistance_asked"
 
 
 class Entry(Record, frozen=True, kw_only=True):

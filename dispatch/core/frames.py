@@ -3,7 +3,7 @@
 from geo.datum import Datum
 from schemas.base import Instant, ms
 from schemas.incident import Assignment, Incident, Offer
-from schemas.wire import AssignFrame, AssignUpdate, Brief, OfferFrame
+from schemas.wire import AssignFrame, AssignUpdate, Brief, OfferFrame, OfferUpdate
 
 
 def brief(incident: Incident) -> Brief:
@@ -35,6 +35,18 @@ def offer_frame(incident: Incident, offer: Offer, now: Instant) -> OfferFrame:
         ttl_ms=max(0.0, (offer.lapse_at - now).total_seconds() * 1000),
         exp=ms(offer.exp_at),
         role=incident.needs[offer.slot].role,
+    )
+
+
+def offer_update(incident: Incident, offer: Offer, *, alert: bool) -> OfferUpdate:
+    """Return what is new of the question."""
+    return OfferUpdate(
+        oid=offer.id,
+        rev=offer.rev,
+        d=Datum.WGS84,
+        inc=brief(incident),
+        alert=alert,
+        eta_s=offer.eta_s,
     )
 
 

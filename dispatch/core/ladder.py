@@ -46,7 +46,8 @@ def next_step(draft: Draft) -> Step | None:
 
 def step_at(draft: Draft, step: Step) -> Instant:
     """Return the instant a step is due."""
-    return draft.incident.called_at + timedelta(seconds=step.after_s)
+    began = draft.incident.reopened_at or draft.incident.called_at
+    return began + timedelta(seconds=step.after_s)
 
 
 def take(draft: Draft, step: Step) -> None:

@@ -158,8 +158,8 @@ def _fits(draft: Draft, offer: Offer, slot: int) -> bool:
 
 
 def _beats(arrive_at: Instant, holder: Assignment) -> bool:
-    there = holder.arrived_at is not None
-    return not there and arrive_at <= holder.arrive_at - timedelta(seconds=SOONER_S)
+    stays = holder.pinned or holder.arrived_at is not None
+    return not stays and arrive_at <= holder.arrive_at - timedelta(seconds=SOONER_S)
 
 
 def overtake(draft: Draft, holder: Assignment) -> None:
@@ -194,7 +194,7 @@ def release_backups(draft: Draft) -> None:
 
 
 def _may_go_home(draft: Draft, task: Assignment, holder: Assignment) -> bool:
-    if task.arrived_at is not None:
+    if task.pinned or task.arrived_at is not None:
         return False
     if holder.arrived_at is not None:
         return True

@@ -11,7 +11,8 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from dispatch.auth import Grant, Keyring, Right, rights
-from dispatch.core.commands import Command, Open, UnitGone, Wake
+from dispatch.core.amend import corrected
+from dispatch.core.commands import Command, Correct, Open, Order, Place, UnitGone, Wake
 from dispatch.core.decide import decide, open_case
 from dispatch.core.decision import ENGINE, Actor, Context, Decision
 from dispatch.core.errors import (
@@ -52,6 +53,7 @@ from geo.point import Box, Point
 from schemas.base import DeviceId, IncidentId, Instant, Record, UnitId
 from schemas.incident import Case, Incident, Status
 from schemas.rest import Candidates, OpenIncident, UnitView
+from schemas.rest import Place as GivenPlace
 from schemas.wire import Close
 
 RACES_MOST: Final = 6
@@ -128,13 +130,17 @@ class Desk:
         """Open an incident, ask the first units, and answer with the whole case."""
         if Right.OPEN not in rights(grant):
             grant.require(Right.REPORT)
-        incident = self.incident(body, grant, received_at)
+        incident = self.incident(body, grant.role, grant.juris, received_at)
         command = Open(incident=incident, trusted=Right.OPEN in rights(grant))
+        return await self.begin(command, _actor(grant), once, answers.created)
+
+    async def begin(self, command: Open, actor: Actor, once: Once, render: Render) -> Outcome:
+        """Begin a case, once."""
 
         def decided(_: Loaded) -> Decision:
-            return open_case(command, self._context(incident, _actor(grant)))
+            return open_case(command, self._context(command.incident, actor))
 
-        return await self._run(None, decided, once, answers.created)
+        return await self._run(None, decided, once, render)
 
     async def act(
         self, incident_id: IncidentId, command: Command, grant: Grant, right: Right, once: Once
@@ -159,15 +165,16 @@ class Desk:
 
         def decided(loaded: Loaded) -> Decision:
             case = _in_scope(loaded.case, grant)
-            return decide(case, command, self._context(case.incident, actor))
+            incident = case.incident
+            if isinstance(command, Correct):
+                incident = corrected(incident, command)
+            return decide(case, command, self._context(incident, actor))
 
         return await self._run(incident_id, decided, once, render)
 
     async def tick(self, due: Due) -> None:
         """Do what a clock asks for."""
-        command: Command = Wake()
-        if due.unit_id:
-            command = UnitGone(unit_id=due.unit_id, engaged=due.kind == "unit_engaged")
+        command = _meant(due)
 
         def decided(loaded: Loaded) -> Decision:
             case = _in_scope(loaded.case, None)
@@ -177,20 +184,16 @@ class Desk:
 
     # Looks. ----------------------------------------------------------------------------------
 
-    def incident(self, body: OpenIncident, grant: Grant, received_at: Instant) -> Incident:
+    def incident(
+        self, body: OpenIncident, source: str, scope: str | None, received_at: Instant
+    ) -> Incident:
         """Return the incident a body describes; refuse what cannot be."""
         called_at = body.called_at or received_at
         if called_at > received_at + CALL_EARLY:
             raise Invalid("called_at lies in the future", path="$.called_at")
         if called_at < received_at - CALL_OLD:
             raise Invalid("called_at is more than 24 h ago", path="$.called_at")
-        given = Point(body.position.lon, body.position.lat)
-        place = point_to_wgs84(given, body.position.datum)
-        juris = self.places.deepest(place)
-        if juris is None:
-            raise Invalid("the position lies outside the city", path="$.position")
-        if not within(juris.path, grant.juris):
-            raise Forbidden("the position lies outside your jurisdiction")
+        place = self.place(body.position, scope)
         plan = plan_for(body.kind, body.priority)
         return Incident(
             id=IncidentId(self.clock.new_id()),
@@ -198,22 +201,40 @@ class Desk:
             priority=body.priority,
             lon=place.lon,
             lat=place.lat,
-            given_lon=given.lon,
-            given_lat=given.lat,
-            given_datum=body.position.datum,
-            juris=juris.path,
+            given_lon=place.given_lon,
+            given_lat=place.given_lat,
+            given_datum=place.given_datum,
+            juris=place.juris,
             title=body.title,
             status=Status.REPORTED,
             called_at=min(called_at, received_at),
             opened_at=received_at,
             address=body.address,
             note=body.note,
-            source=body.source or grant.role,
+            source=body.source or source,
             ext_id=body.ext_id,
             ext_rev=body.ext_rev,
             drill=body.drill,
             needs=tuple(body.needs) if body.needs else plan.needs,
             ring_s=plan.ring_s,
+        )
+
+    def place(self, position: GivenPlace, scope: str | None) -> Place:
+        """Return a position in WGS-84 with its jurisdiction; refuse what lies outside."""
+        given = Point(position.lon, position.lat)
+        here = point_to_wgs84(given, position.datum)
+        juris = self.places.deepest(here)
+        if juris is None:
+            raise Invalid("the position lies outside the city", path="$.position")
+        if scope is not None and not within(juris.path, scope):
+            raise Forbidden("the position lies outside your jurisdiction")
+        return Place(
+            lon=here.lon,
+            lat=here.lat,
+            given_lon=given.lon,
+            given_lat=given.lat,
+            given_datum=position.datum,
+            juris=juris.path,
         )
 
     async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
@@ -243,7 +264,7 @@ class Desk:
         """Return who would be asked; nothing is sent."""
         if Right.OPEN not in rights(grant):
             grant.require(Right.SEE_UNITS)
-        incident = self.incident(body, grant, self.clock.now())
+        incident = self.incident(body, grant.role, grant.juris, self.clock.now())
         return preview(incident, self._context(incident, _actor(grant)), self.fleet)
 
     def units(
@@ -384,6 +405,15 @@ class Desk:
             field=FleetField(self.fleet, place, now.timestamp()),
             new_id=self.clock.new_id,
         )
+
+
+def _meant(due: Due) -> Command:
+    """Return the command a clock, or another incident's decision, asks for."""
+    if not due.unit_id:
+        return Wake()
+    if due.kind == "order":
+        return Order(unit_id=due.unit_id)
+    return UnitGone(unit_id=due.unit_id, engaged=due.kind == "unit_engaged")
 
 
 def _in_scope(case: Case | None, grant: Grant | None) -> Case:

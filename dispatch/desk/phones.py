@@ -10,10 +10,20 @@ import msgspec
 import structlog
 
 from dispatch.auth import token_hash
-from dispatch.core.commands import Accept, Command, Decline, Report, SeeOffer, SeeTask
+from dispatch.core.commands import (
+    Accept,
+    Assist,
+    Command,
+    Decline,
+    Open,
+    Report,
+    SeeOffer,
+    SeeTask,
+)
 from dispatch.core.decision import Actor
 from dispatch.core.errors import (
     IdReuse,
+    Invalid,
     NotFound,
     NotOnDuty,
     Refusal,
@@ -35,8 +45,11 @@ from dispatch.ports import (
     Outbox,
     StoreAway,
 )
+from geo.datum import Datum
 from schemas import wire
 from schemas.base import AssignmentId, DeviceId, IncidentId, OfferId
+from schemas.plan import IncidentKind
+from schemas.rest import OpenIncident, Place
 from schemas.unit import Duty, UnitState
 
 log = structlog.get_logger()
@@ -57,6 +70,8 @@ DUTIES: Final = {
     wire.DutyCall.OFF: Duty.OFF,
 }
 DUTY_TRIES: Final = 3
+TITLE_CHARS: Final = 80
+SOS_TITLE: Final = "队员求助 SOS"
 _answer: Final[msgspec.json.Decoder[wire.Ok | wire.Err]] = msgspec.json.Decoder(wire.Ok | wire.Err)
 
 
@@ -206,15 +221,62 @@ class Phones:
     async def _answer(self, identity: Identity, frame: wire.UnitCommand, once: Once) -> Answer:
         if isinstance(frame, wire.SetDuty):
             return await self._clock_in(identity, frame, once)
+        if isinstance(frame, wire.Report | wire.Sos):
+            return await self._open(identity, frame, once)
         incident_id = await self._incident_of(frame)
         outcome = await self._desk.carry_out(
             incident_id,
             COMMANDS[type(frame)](identity, frame),
-            Actor(by=f"member:{identity.member_id}", via="app", device_id=identity.device_id),
+            _actor(identity),
             once,
             lambda decision: answers.to_phone(frame.id, decision),
         )
         return outcome.answer
+
+    async def _open(self, identity: Identity, frame: wire.Report | wire.Sos, once: Once) -> Answer:
+        """Open what a member reports; lower priorities wait for triage unless he takes it on."""
+        now = self.clock.now()
+        told = self._reported(identity, frame)
+        taken_on = isinstance(frame, wire.Report) and frame.self_
+        incident = self._desk.incident(told, "member", None, now)
+        outcome = await self._desk.begin(
+            Open(
+                incident=incident,
+                trusted=taken_on,
+                taken_on=identity.unit_id if taken_on else None,
+            ),
+            _actor(identity),
+            once,
+            lambda decision: answers.to_phone(frame.id, decision),
+        )
+        return outcome.answer
+
+    def _reported(self, identity: Identity, frame: wire.Report | wire.Sos) -> OpenIncident:
+        if isinstance(frame, wire.Report):
+            return OpenIncident(
+                kind=frame.kind,
+                priority=frame.pri,
+                position=Place(lon=frame.lon, lat=frame.lat, datum=frame.d),
+                title=frame.text[:TITLE_CHARS] or frame.kind,
+                note=frame.text,
+                drill=False,
+            )
+        return OpenIncident(
+            kind=IncidentKind.OTHER,
+            priority=1,
+            position=self._sos_place(identity, frame),
+            title=SOS_TITLE,
+            drill=False,
+        )
+
+    def _sos_place(self, identity: Identity, frame: wire.Sos) -> Place:
+        """Return where help is needed: the place sent, else where the unit stands."""
+        if frame.fix is not None and frame.d is not None:
+            return Place(lon=frame.fix.lon, lat=frame.fix.lat, datum=frame.d)
+        if identity.unit_id not in self._desk.fleet:
+            raise Invalid("a place is needed: this unit is not known", path="fix")
+        standing = self._desk.fleet.standing(identity.unit_id, self.clock.now().timestamp())
+        return Place(lon=standing.place.lon, lat=standing.place.lat, datum=Datum.WGS84)
 
     async def _incident_of(self, frame: wire.UnitCommand) -> IncidentId:
         """Find the incident an offer or assignment belongs to: in memory, else on disk."""
@@ -274,6 +336,10 @@ class Phones:
         return err
 
 
+def _actor(identity: Identity) -> Actor:
+    return Actor(by=f"member:{identity.member_id}", via="app", device_id=identity.device_id)
+
+
 def _replayed(answer: Answer, *, same: bool) -> Answer:
     if not same:
         raise IdReuse("this id was used with another payload")
@@ -317,4 +383,7 @@ COMMANDS: Final[Mapping[type, Callable[[Identity, Any], Command]]] = {
     wire.OfferSeen: lambda i, f: SeeOffer(unit_id=i.unit_id, offer_id=OfferId(f.oid)),
     wire.AssignSeen: lambda i, f: SeeTask(unit_id=i.unit_id, task_id=AssignmentId(f.aid)),
     wire.Progress: _progress,
+    wire.Assist: lambda i, f: Assist(
+        unit_id=i.unit_id, task_id=AssignmentId(f.aid), what=f.what, n=f.n, text=f.text or ""
+    ),
 }

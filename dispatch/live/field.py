@@ -2,12 +2,13 @@
 
 from functools import cached_property
 
-from dispatch.core.matching import Found
+from dispatch.core.matching import Candidate, Found
 from dispatch.live.fleet import Fleet
 from geo.eta import Reach
 from geo.point import Point
 from schemas.base import UnitId
 from schemas.plan import Need
+from schemas.unit import UnitState
 
 
 class FleetField:
@@ -30,6 +31,15 @@ class FleetField:
         """Return a unit's newest ETA; inf where it is too far or not known."""
         row = self._fleet.row(unit_id)
         return float("inf") if row is None else float(self._reach.eta_s[row])
+
+    def candidate(self, unit_id: UnitId) -> Candidate | None:
+        """Return any unit as a candidate, wherever it is; None where it is not known."""
+        row = self._fleet.row(unit_id)
+        return None if row is None else self._fleet.candidate(row, self._reach, self._now_s)
+
+    def state(self, unit_id: UnitId) -> UnitState | None:
+        """Return what a unit is free for; None where it is not known."""
+        return self._fleet.state(unit_id) if unit_id in self._fleet else None
 
     def capable(self, unit_id: UnitId, need: Need) -> bool:
         """Say whether a unit brings all that a need names."""

@@ -55,6 +55,7 @@ AWAY: Final = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
 )
 """All that was seen around one crash of a server, and what it says when it is full or stuck."""
 
@@ -122,6 +123,7 @@ class PostgresStore:
             "assignments": decision.assignments,
             "entries": decision.entries,
             "mail": decision.mail,
+            "errands": decision.errands,
             "wake_at": decision.wake_at,
             **_reply(once, answer),
             **({} if due_id is None else {"due_id": due_id}),

@@ -98,6 +98,9 @@ create table incident (
     step          integer not null default 0,
     shortfall     text,
     search_at     timestamptz,
+    owner         text,
+    merged_into   text collate "C" references incident,
+    reopened_at   timestamptz,
     en_route_at   timestamptz,
     arrived_at    timestamptz,
     controlled_at timestamptz,
@@ -149,6 +152,7 @@ create table assignment (
     ring_s        integer,
     crew          text[] not null default '{}',
     rev           integer not null default 1,
+    pinned        boolean not null default false,
     seen_at       timestamptz,
     en_route_at   timestamptz,
     arrived_at    timestamptz,
@@ -202,7 +206,7 @@ create index outbox_waiting on outbox (device_id, seq) where acked_at is null;
 create table due (
     id          bigint generated always as identity primary key,
     incident_id text collate "C" not null references incident,
-    kind        text not null check (kind in ('wake', 'unit_engaged', 'unit_left')),
+    kind        text not null check (kind in ('wake', 'unit_engaged', 'unit_left', 'order')),
     unit_id     text collate "C" not null default '',
     at          timestamptz not null,
     unique (incident_id, kind, unit_id)

@@ -1,6 +1,7 @@
 -- A decision is one statement: everything below happens, or nothing. Errors it raises by name:
 -- KP001 somebody else decided first; KP002 a unit has another active assignment (detail: its id);
--- KP003 the command was answered meanwhile. Lock order: incident, units by id, devices by id.
+-- KP003 the command was answered meanwhile. Lock order: incident, units by id, devices by id. No lock
+-- is on a key: a row that another one refers to never keeps that one waiting.
 
 -- Put frames in the outbox of the phones they are for, each with the next seq of its stream: the on-duty phones of
 -- the unit (a paused one is not rung up by an offer), and whoever was told of the same thing before.
@@ -10,7 +11,7 @@ declare
 begin
     perform 1 from device d
     where d.unit_id in (select m ->> 'unit_id' from jsonb_array_elements(mail) m)
-    order by d.id for update;
+    order by d.id for no key update;
 
     with letter as (
         select m.i - 1 as i, m.v, d.id as device_id, m.v #>> '{frame,t}' as t, m.v ->> 'ref' as ref,
@@ -70,7 +71,8 @@ begin
             ext_rev = r.ext_rev, level = r.level, mode = r.mode, needs = r.needs, ring_s = r.ring_s,
             step = r.step, shortfall = r.shortfall, search_at = r.search_at, en_route_at = r.en_route_at,
             arrived_at = r.arrived_at, controlled_at = r.controlled_at, resolved_at = r.resolved_at,
-            ended_at = r.ended_at, result = r.result, version = i.version + 1, events = i.events + news
+            ended_at = r.ended_at, result = r.result, owner = r.owner, merged_into = r.merged_into,
+            reopened_at = r.reopened_at, version = i.version + 1, events = i.events + news
         from jsonb_populate_record(null::incident, d -> 'incident') r
         where i.id = about and i.version = seen
         returning i.events - news into n0;
@@ -93,9 +95,15 @@ begin
         insert into offer as o
         select * from jsonb_populate_recordset(null::offer, d -> 'offers')
         on conflict (id) do update set
-            state = excluded.state, rev = excluded.rev, lapse_at = excluded.lapse_at, ended_at = excluded.ended_at,
+            state = excluded.state, rev = excluded.rev, eta_s = excluded.eta_s, lapse_at = excluded.lapse_at, ended_at = excluded.ended_at,
             delivered_at = coalesce(o.delivered_at, excluded.delivered_at),
             seen_at = coalesce(o.seen_at, excluded.seen_at);
+        perform 1 from unit
+        where id in (
+            select e ->> 'unit_id' from jsonb_array_elements(d -> 'entries') e
+            where e ->> 'type' in ('offered', 'offer_accepted')
+        )
+        order by id for no key update;
         update unit u set offers = u.offers + c.offers, accepts = u.accepts + c.accepts
         from (
             select e ->> 'unit_id' as id,
@@ -103,7 +111,7 @@ begin
                    count(*) filter (where e ->> 'type' = 'offer_accepted') as accepts
             from jsonb_array_elements(d -> 'entries') e
             where e ->> 'type' in ('offered', 'offer_accepted')
-            group by 1 order by 1
+            group by 1
         ) c
         where u.id = c.id;
     end if;
@@ -112,7 +120,7 @@ begin
         update assignment a set
             state = r.state, role = r.role, rev = r.rev, arrive_at = r.arrive_at, seen_at = r.seen_at,
             en_route_at = r.en_route_at, arrived_at = r.arrived_at, controlled_at = r.controlled_at,
-            ended_at = r.ended_at
+            ended_at = r.ended_at, slot = r.slot, pinned = r.pinned
         from jsonb_populate_recordset(null::assignment, d -> 'assignments') r
         where a.id = r.id;
         insert into assignment
@@ -155,6 +163,11 @@ begin
         insert into due (incident_id, kind, at) values (about, 'wake', (d ->> 'wake_at')::timestamptz)
         on conflict (incident_id, kind, unit_id) do update set at = excluded.at;
     end if;
+    -- What a person decided here and means for another incident.
+    insert into due (incident_id, kind, unit_id, at)
+    select e ->> 'incident_id', e ->> 'kind', e ->> 'unit_id', moment
+    from jsonb_array_elements(d -> 'errands') e
+    on conflict do nothing;
     if d ? 'due_id' then
         delete from due where id = (d ->> 'due_id')::bigint and kind <> 'wake';
     end if;
@@ -170,8 +183,8 @@ begin
         join outbox x on x.device_id = a.key and x.acked_at is null and x.seq <= a.value::bigint
         where x.frame ->> 't' = 'offer'
     )
-    order by id for update;
-    perform 1 from device where id in (select key from jsonb_each(acks)) order by id for update;
+    order by id for no key update;
+    perform 1 from device where id in (select key from jsonb_each(acks)) order by id for no key update;
 
     update device d set acked = least(d.head, greatest(d.acked, a.value::bigint))
     from jsonb_each_text(acks) a
@@ -216,7 +229,7 @@ begin
             raise exception using errcode = 'KP003', message = 'answered meanwhile';
         end if;
     end if;
-    perform 1 from unit where id = about for update;
+    perform 1 from unit where id = about for no key update;
     if wanted <> 'on' and exists (select 1 from assignment a where a.unit_id = about and a.ended_at is null) then
         update member set leaves = wanted where id = d ->> 'member_id' returning duty into now_is;
     else
