@@ -34,6 +34,9 @@ class Metrics:
         self.fixes = Counter(
             "kapok_fixes", "Position rows by verdict", ["verdict"], registry=self.registry
         )
+        self.broken = Gauge(
+            "kapok_invariants_broken", "Rows that break a rule", ["rule"], registry=self.registry
+        )
         self.clock_failures = Counter(
             "kapok_clock_failures", "Clocks whose decision failed", registry=self.registry
         )

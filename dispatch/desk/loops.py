@@ -11,6 +11,7 @@ from dispatch.auth import Grant, Role
 from dispatch.core.errors import Refusal
 from dispatch.desk.desk import Desk
 from dispatch.desk.phones import Phones
+from dispatch.desk.self_check import SelfCheck
 from dispatch.ports import Due, StoreAway
 from schemas.base import Instant, UnitId
 from schemas.unit import Position
@@ -29,6 +30,7 @@ CLOCK_EVERY_S: Final = 60.0
 CLOCK_OFF_S: Final = 0.5
 FORGET_EVERY_S: Final = 60.0
 FORGET_MOST: Final = 5000
+CHECK_EVERY_S: Final = 10.0
 
 
 class SetClock(Protocol):
@@ -58,6 +60,7 @@ class Loops:
             (KEYS_EVERY_S, self.follow_registry),
             (CLOCK_EVERY_S, self.set_clock),
             (FORGET_EVERY_S, self.forget),
+            (CHECK_EVERY_S, SelfCheck(self._desk).run),
         ]
         self._tasks = [group.create_task(self._every(s, work)) for s, work in beats]
         self._tasks.append(group.create_task(self._due()))

@@ -14,6 +14,7 @@ from dispatch.core.events import Entry, Event
 from dispatch.ports import (
     AlreadyAnswered,
     Answer,
+    Broken,
     Cursor,
     Due,
     DutyChange,
@@ -312,6 +313,15 @@ class PostgresStore:
             )
             for r in rows
         ]
+
+    async def broken(self, most: int) -> list[Broken]:
+        """Return where an invariant does not hold, at most `most` rows a rule."""
+        found = []
+        for rule, statement in sql.INVARIANTS.items():
+            with _translated():
+                rows = await self._side.fetch(statement, most)
+            found += [Broken(rule=rule, incident_id=r[0]) for r in rows]
+        return found
 
     async def forget(self, now: Instant, most: int) -> int:
         """Delete answers and settled mail older than a day; return how many rows went."""
