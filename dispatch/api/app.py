@@ -10,18 +10,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, ControllerRouterHandler, Middleware, Receive, Scope, Send
 from prometheus_client import CollectorRegistry
 
+from dispatch.api import asyncapi
 from dispatch.api.access import PUBLIC, guard
 from dispatch.api.bodies import MAX_BODY_BYTES, admit
 from dispatch.api.facade import Desk
 from dispatch.api.given import provided
 from dispatch.api.idempotency import MOST_IN_FLIGHT, InFlight
-from dispatch.api.openapi import CONTROLLERS, document, query_names
+from dispatch.api.openapi import CONTROLLERS, VERSION, document, query_names
 from dispatch.api.problems import HANDLERS, AnyRequest, bad_parameter
 from dispatch.api.shield import add_headers
 from dispatch.ports import Clock
 
-DOCUMENT_PATH: Final = "/schema/openapi.json"
-DOCUMENT_TYPE: Final = "application/vnd.oai.openapi+json"
+OPENAPI_PATH: Final = "/schema/openapi.json"
+OPENAPI_TYPE: Final = "application/vnd.oai.openapi+json"
+ASYNCAPI_PATH: Final = "/schema/asyncapi.json"
+ASYNCAPI_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 
 
 def build(
@@ -31,7 +34,11 @@ def build(
     described = document()
     return guarded(
         desk,
-        [*CONTROLLERS, served(described)],
+        [
+            *CONTROLLERS,
+            served(OPENAPI_PATH, OPENAPI_TYPE, described),
+            served(ASYNCAPI_PATH, ASYNCAPI_TYPE, asyncapi.document(VERSION)),
+        ],
         before_request=partial(admitted, query_names(described)),
         dependencies=provided(desk=desk, in_flight=InFlight(most_in_flight), registry=registry),
     )
@@ -75,12 +82,12 @@ async def admitted(known: Mapping[str, frozenset[str]], request: AnyRequest) -> 
     await admit(request)
 
 
-def served(described: Mapping[str, Any]) -> HTTPRouteHandler:
-    """Return the route of the OpenAPI document."""
+def served(path: str, media_type: str, described: Mapping[str, Any]) -> HTTPRouteHandler:
+    """Return the route of a description that is made once."""
     body = msgspec.json.encode(described)
 
-    @get(DOCUMENT_PATH, media_type=DOCUMENT_TYPE, opt=PUBLIC, operation_id="get_document")
-    async def openapi() -> bytes:
+    @get(path, media_type=media_type, opt=PUBLIC, operation_id=f"get {path}")
+    async def document() -> bytes:
         return body
 
-    return openapi
+    return document

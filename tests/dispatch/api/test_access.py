@@ -11,7 +11,7 @@ from dispatch.auth import RIGHTS, Right
 from tests.dispatch.api.conftest import KEYS, Api
 from tests.fakes import FakeDesk
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/schema/openapi.json"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/schema/openapi.json", "/schema/asyncapi.json"}
 NAME = "019ab000-0000-7000-8000-000000000001"
 
 
