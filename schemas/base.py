@@ -16,7 +16,7 @@ KeyId = NewType("KeyId", str)
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Lon = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Lat = Annotated[float, msgspec.Meta(ge=-90, le=90)]
-Path = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{1,16}(\.[a-z0-9]{1,16}){0,4}$")]
+Path = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{1,16}(\.[a-z0-9]{1,16}){0,4}$(?!\n)")]
 """A jurisdiction: one to five labels, from city to grid."""
 
 

@@ -21,6 +21,7 @@ from dispatch.core.offers import (
     slot_for,
     top_up,
 )
+from dispatch.core.watch import watch
 from schemas.base import Instant
 from schemas.incident import Assignment, Case, Offer, OfferState, Role
 from schemas.incident import AssignmentState as A
@@ -44,7 +45,7 @@ def open_case(command: c.Open, context: Context) -> Decision:
         draft.move(Trigger.OPEN)
     outcome: Outcome = {"iid": case.incident.id}
     if command.taken_on is not None:
-        task = draft.order(command.taken_on, 0, 0.0, Role.PRIMARY)
+        task = draft.order(command.taken_on, 0, 0.0, Role.PRIMARY, seen=True)
         outcome["aid"] = task.id
     return settle(draft, outcome)
 
@@ -71,6 +72,7 @@ def settle(draft: Draft, outcome: Outcome, refusal: Refusal | None = None) -> De
         stand_down(draft)
     else:
         climb(draft)
+        watch(draft)
         promote_backups(draft)
         release_backups(draft)
         top_up(draft)

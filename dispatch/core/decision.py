@@ -7,11 +7,13 @@ from typing import Any, Final, Protocol
 
 from msgspec.structs import replace
 
+from dispatch.core.alarms import raised
 from dispatch.core.errors import NotFound, Refusal
 from dispatch.core.events import Entry, Event
 from dispatch.core.frames import assign_frame, assign_update, offer_frame, offer_update
 from dispatch.core.lifecycle import ASSIGNMENT, ENDED, INCIDENT, OFFER, OPEN_OFFER, Trigger, advance
 from dispatch.core.matching import Candidate, Found
+from schemas.alarm import Alarm
 from schemas.base import (
     AssignmentId,
     DeviceId,
@@ -115,6 +117,7 @@ class Decision(Record, frozen=True, kw_only=True):
     result: dict[str, Any]
     refusal: Refusal | None = None
     errands: tuple[Errand, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -299,8 +302,10 @@ class Draft:
         self._begin(task)
         return task
 
-    def order(self, unit_id: UnitId, slot: int, eta_s: float, role: Role) -> Assignment:
-        """Give a unit the task without asking it."""
+    def order(
+        self, unit_id: UnitId, slot: int, eta_s: float, role: Role, *, seen: bool = False
+    ) -> Assignment:
+        """Give a unit the task without asking it; `seen` where it gave it to itself."""
         task = Assignment(
             id=AssignmentId(self.context.new_id()),
             incident_id=self.incident.id,
@@ -313,6 +318,7 @@ class Draft:
             arrive_at=self.now + timedelta(seconds=eta_s),
             assigned_at=self.now,
             by=self.context.actor.by,
+            seen_at=self.now if seen else None,
         )
         self._begin(task)
         return task
@@ -418,5 +424,6 @@ class Draft:
             wake_at=wake_at,
             result=result or {},
             errands=tuple(self.errands),
+            alarms=raised(self.entries, self.incident, self.context.new_id),
             refusal=refusal,
         )

@@ -16,7 +16,7 @@ from dispatch.core.lifecycle import ENDED, OVER, Trigger
 from dispatch.core.matching import Candidate
 from dispatch.core.offers import overtake
 from schemas.base import AssignmentId, UnitId
-from schemas.incident import Assignment, Role
+from schemas.incident import Assignment, Role, Status
 from schemas.plan import Need
 from schemas.unit import UnitState
 from schemas.wire import AssignEndWhy, OfferEndWhy
@@ -32,6 +32,8 @@ Outcome = dict[str, Any]
 def ask(draft: Draft, command: c.Ask) -> Outcome:
     """Offer the incident to one unit."""
     candidate = _free(draft, command.unit_id)
+    if any(offer.unit_id == command.unit_id for offer in draft.live_offers()):
+        raise Conflict("the unit is being asked already", state=UnitState.OFFERED)
     slot = _slot(draft, command.slot)
     offer = draft.ask(_reachable(candidate), slot, draft.incident.ring_s)
     return {"offer": offer.id}
@@ -87,9 +89,11 @@ def pin(draft: Draft, command: c.Pin) -> Outcome:
 
 
 def _free(draft: Draft, unit_id: UnitId) -> Candidate:
-    """Return a unit that can be asked or sent at all."""
+    """Return a unit that can be asked or sent at all; whoever sends one has triaged."""
     if draft.incident.status in OVER:
         raise Conflict("the incident is over", state=draft.incident.status)
+    if draft.incident.status is Status.REPORTED:
+        draft.move(Trigger.OPEN)
     candidate = draft.context.field.candidate(unit_id)
     if candidate is None:
         raise NotFound("no such unit")

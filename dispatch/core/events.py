@@ -48,6 +48,21 @@ class Event(StrEnum):
     MODE = "mode_changed"
     PINNED = "pinned"
     ASSISTANCE = "assistance_asked"
+    UNSEEN = "order_unseen"
+    STILL = "not_moving"
+    NO_SHOW = "no_show"
+    SILENT = "silent_on_scene"
+    ALARM_ADDRESSED = "alarm_addressed"
+    ALARM_ACKNOWLEDGED = "alarm_acknowledged"
+    UNIT_CREATED = "unit_created"
+    UNIT_CHANGED = "unit_changed"
+    UNIT_DISABLED = "unit_disabled"
+    UNIT_ENABLED = "unit_enabled"
+    MEMBER_ADDED = "member_added"
+    MEMBER_CHANGED = "member_changed"
+    CODE_ISSUED = "enrol_code_issued"
+    DEVICE_ENROLLED = "device_enrolled"
+    DEVICE_REVOKED = "device_revoked"
 
 
 class Entry(Record, frozen=True, kw_only=True):

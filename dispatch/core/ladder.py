@@ -12,6 +12,7 @@ from dispatch.core.decision import EXPIRY_GRACE_S, Draft
 from dispatch.core.events import Event
 from dispatch.core.lifecycle import WANTS_UNITS
 from dispatch.core.offers import searches, widen
+from dispatch.core.watch import times as watch_times
 from schemas.base import Instant
 from schemas.incident import OfferState
 from schemas.plan import Level, Rung, Step
@@ -71,4 +72,5 @@ def next_wake(draft: Draft) -> Instant | None:
         times.append(step_at(draft, step))
     if draft.incident.search_at and searches(draft):
         times.append(draft.incident.search_at)
+    times += watch_times(draft)
     return min(times, default=None)

@@ -102,14 +102,14 @@ def first_bars(columns: Columns, need: np.uint64) -> NDArray[np.uint8]:
     """Return for every unit the index of the first bar that stops it, or `FREE`."""
     stopped = np.full(len(columns.disabled), FREE, dtype=np.uint8)
     for index in range(len(BARS) - 1, -1, -1):
-        stopped[BARS[index][1](columns, need)] = index
+        np.putmask(stopped, BARS[index][1](columns, need), index)
     return stopped
 
 
 def count_reasons(stopped: NDArray[np.uint8]) -> dict[Reason, int]:
     """Return how many units each bar stopped first."""
-    counts = np.bincount(stopped, minlength=len(BARS))
-    return {bar[0]: int(counts[i]) for i, bar in enumerate(BARS) if counts[i]}
+    counts = np.bincount(stopped, minlength=len(BARS)).tolist()
+    return {bar[0]: n for bar, n in zip(BARS, counts, strict=False) if n}
 
 
 def ranked(eta_s: NDArray[np.float64], asked_24h: NDArray[np.int32], most: int) -> NDArray[np.intp]:

@@ -16,7 +16,15 @@ from dispatch.core.matching import (
     smallest_set,
 )
 from schemas.base import Instant, UnitId
-from schemas.incident import Assignment, AssignmentState, Mode, Offer, OfferState, Role
+from schemas.incident import (
+    Assignment,
+    AssignmentState,
+    Concern,
+    Mode,
+    Offer,
+    OfferState,
+    Role,
+)
 from schemas.wire import AssignEndWhy, OfferEndWhy
 
 RINGS_S: Final = (180, 300)
@@ -158,8 +166,10 @@ def _fits(draft: Draft, offer: Offer, slot: int) -> bool:
 
 
 def _beats(arrive_at: Instant, holder: Assignment) -> bool:
-    stays = holder.pinned or holder.arrived_at is not None
-    return not stays and arrive_at <= holder.arrive_at - timedelta(seconds=SOONER_S)
+    if holder.pinned or holder.arrived_at is not None:
+        return False
+    absent = Concern.NO_SHOW in holder.warned
+    return absent or arrive_at <= holder.arrive_at - timedelta(seconds=SOONER_S)
 
 
 def overtake(draft: Draft, holder: Assignment) -> None:

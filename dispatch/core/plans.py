@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from schemas.plan import IncidentKind as K
-from schemas.plan import Need, Plan, Rung, Step
+from schemas.plan import Need, Plan, Rung, Step, Watch
 from schemas.unit import Capability as C
 
 _AED: Final = Need(role="aed", capabilities=(C.AED,))
@@ -44,11 +44,12 @@ LIFE_AT_STAKE: Final = (
 )
 """The ring and the police at once, in parallel (mission, rule 3)."""
 
+WATCH: Final = Watch()
 HIGHEST: Final = 1
 
 
 def plan_for(kind: K, priority: int) -> Plan:
     """Return the plan; at priority 1 enough units are asked for P(arrive in 180 s) of 0.95."""
     if priority == HIGHEST:
-        return Plan(needs=NEEDS[kind], aim_p=0.95, steps=LIFE_AT_STAKE)
-    return Plan(needs=NEEDS[kind], steps=LADDER)
+        return Plan(needs=NEEDS[kind], aim_p=0.95, steps=LIFE_AT_STAKE, watch=WATCH)
+    return Plan(needs=NEEDS[kind], steps=LADDER, watch=WATCH)
