@@ -7,11 +7,11 @@ READY  := $(VENV)/.ready
 ARGS   ?=
 BENCH  ?=
 
-SOURCES := dispatch geo schemas tests
+SOURCES := dispatch geo schemas tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test check fmt bench lock clean
+.PHONY: help dev demo test check fmt docs bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -44,6 +44,9 @@ check: $(READY) ## format, lint, floors, types; no tests
 fmt: $(READY) ## put the sources into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## write what the documents take from the code
+	$(BIN)/python -m docs.make_reference
 
 bench: $(READY) ## all benchmarks, or one: BENCH=name
 	$(BIN)/python -m bench $(BENCH)
