@@ -34,6 +34,7 @@ from schemas.base import KeyId, Record
 SEED: Final = 20241
 FILES_SPARE: Final = 400
 """Files of the service that are not phones: database, REST clients, logs, a reserve."""
+KEY_NAME: Final = "demo"
 ROOT: Final = "gz"
 """The city's own jurisdiction: the demo key sees all of it."""
 LAST_CALL_S: Final = 60.0
@@ -149,8 +150,11 @@ class Demo:
             issued = await register(
                 registered, city, phones, self._clock.new_id, self._stages.progress
             )
+            for old in await registered.keys():
+                if old.name == KEY_NAME and old.revoked_at is None:
+                    await registered.revoke_key(old.id)
             await registered.put_key(
-                KeyId(self._clock.new_id()), "demo", Role.DISPATCHER, ROOT, token_hash(key)
+                KeyId(self._clock.new_id()), KEY_NAME, Role.DISPATCHER, ROOT, token_hash(key)
             )
         return issued, key
 

@@ -50,7 +50,7 @@ class Stages:
         lines = (
             "",
             f"[bold]Kapok[/] answers at {url}   API description: {url}/schema/openapi.json",
-            f"API key (dispatcher, this run only): {key}",
+            f"API key (dispatcher, until the next demo): {key}",
             "Try:",
             f"  curl -s {url}/v1/incidents?limit=3 -H 'Authorization: Bearer {key}'",
             f"  curl -s {url}/v1/incidents -H 'Authorization: Bearer {key}' \\",
