@@ -12,6 +12,7 @@ from dispatch.cli.importing import import_
 from dispatch.cli.keys import keys
 from dispatch.cli.migrate import migrate
 from dispatch.cli.phones import phones
+from dispatch.cli.replay import replay_protocol
 from dispatch.cli.serve import serve
 from dispatch.cli.worker import worker
 from dispatch.settings import BadSetting
@@ -25,6 +26,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     import_,
     keys,
     devices,
+    replay_protocol,
 )
 
 _CODES: Final = "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())

@@ -18,7 +18,7 @@ import uvloop
 
 from dispatch.cli.serve import raise_open_files
 from dispatch.gateway import UnitProtocol
-from dispatch.settings import read
+from dispatch.settings import Settings, read
 from dispatch.telemetry import configure_log
 from dispatch.wiring import Service, service
 
@@ -45,7 +45,7 @@ def worker(fd: int, parent: int) -> None:
     files = raise_open_files()
     log.info("worker", open_files=files, phones_at_most=files - FILES_FOR_OTHERS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings.database_url or "", fd))
+        runner.run(_work(settings, fd))
 
 
 def end_with(parent: int) -> None:
@@ -70,13 +70,13 @@ class Server(uvicorn.Server):
         sys.stdout.flush()
 
 
-async def _work(dsn: str, fd: int) -> None:
+async def _work(settings: Settings, fd: int) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with service(dsn) as running:
-        server = Server(_config(running))
+    async with service(settings.database_url or "", settings) as running:
+        server = Server(config(running))
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -94,7 +94,8 @@ async def _first(serving: asyncio.Task[None], told: asyncio.Event) -> None:
     stopping.cancel()
 
 
-def _config(running: Service) -> uvicorn.Config:
+def config(running: Service) -> uvicorn.Config:
+    """Return how uvicorn serves us: our websocket protocol, no pings of its own, no deflate."""
     return uvicorn.Config(
         running.app,
         ws=UnitProtocol,
