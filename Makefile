@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 ARGS   ?=
 BENCH  ?=
 
-SOURCES := dispatch geo schemas tests docs
+SOURCES := bench dispatch geo schemas tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -48,14 +48,21 @@ fmt: $(READY) ## put the sources into shape
 docs: $(READY) ## write what the documents take from the code
 	$(BIN)/python -m docs.make_reference
 
-bench: $(READY) ## all benchmarks, or one: BENCH=name
+bench: $(VENV)/.peers ## all benchmarks, or one: BENCH=name
 	$(BIN)/python -m bench $(BENCH)
+
+# What cannot be had reads "not run" in the tables.
+$(VENV)/.peers: $(READY) requirements/bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/bench.txt \
+	  || echo "the peers cannot be had: benchmarks run without them" >&2
+	@touch $@
 
 # The one target that reads an index for something unpinned: the resolver itself, in a place of its own.
 lock: ## new pins from pyproject.toml; UPGRADE=--upgrade takes the newest
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv; }
 	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -o requirements/run.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -c requirements/run.txt --extra dev -o requirements/dev.txt pyproject.toml
+	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -c requirements/dev.txt --extra bench -o requirements/bench.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -c requirements/dev.txt --group build -o requirements/build.txt
 
 LOCKING := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -33,6 +33,12 @@ class Right(StrEnum):
     CLOSE = "close"
     SEE_UNITS = "see_units"
     CHANGE_UNITS = "change_units"
+    ORDER = "order"
+    SET_DUTY = "set_duty"
+    FOLLOW = "follow"
+    READ_FEEDBACK = "read_feedback"
+    NOTIFY = "notify"
+    ANSWER_ALARMS = "answer_alarms"
 
 
 _DESK: Final = frozenset(
@@ -44,13 +50,19 @@ _DESK: Final = frozenset(
         Right.CANCEL,
         Right.CLOSE,
         Right.SEE_UNITS,
+        Right.SET_DUTY,
+        Right.FOLLOW,
+        Right.NOTIFY,
+        Right.ANSWER_ALARMS,
     }
 )
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
-    Role.API_FEED: frozenset({Right.REPORT, Right.SEE_INCIDENTS, Right.CANCEL, Right.CLOSE}),
+    Role.API_FEED: frozenset(
+        {Right.REPORT, Right.SEE_INCIDENTS, Right.CANCEL, Right.CLOSE, Right.READ_FEEDBACK}
+    ),
     Role.DISPATCHER: _DESK,
-    Role.COMMANDER: _DESK,
-    Role.REGISTRAR: frozenset({Right.SEE_UNITS, Right.CHANGE_UNITS}),
+    Role.COMMANDER: _DESK | {Right.ORDER},
+    Role.REGISTRAR: frozenset({Right.SEE_UNITS, Right.CHANGE_UNITS, Right.SET_DUTY}),
 }
 
 

@@ -11,6 +11,8 @@ _VERSION: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
 _COUNTER_BITS: Final = 12
 TOKEN_BYTES: Final = 32
+CODE_CHARS: Final = 8
+CODE_ALPHABET: Final = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
 class SystemClock:
@@ -51,6 +53,11 @@ class SystemClock:
 def new_token(prefix: str) -> str:
     """Return a new secret: 256 random bits behind a prefix that says what it opens."""
     return f"{prefix}_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def new_code() -> str:
+    """Return eight characters nobody mistakes for others when they are read out."""
+    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_CHARS))
 
 
 def jitter(most_s: float) -> float:

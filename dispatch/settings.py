@@ -1,12 +1,27 @@
 """The settings of a service: one environment variable each, all with a default."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from schemas.base import Record
+
+Network = IPv4Network | IPv6Network
+SECRET_LEAST: Final = 32
+OLDEST_APPS: Final = r"^([^=,]+=[0-9]{1,9}(\.[0-9]{1,9}){0,5}(,|$))*$"
+
+
+class Secret(str):
+    """A text that shows itself to nobody by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
 
 
 class Settings(Record, frozen=True, kw_only=True):
@@ -16,6 +31,11 @@ class Settings(Record, frozen=True, kw_only=True):
     database_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8110
+    oldest_apps: Annotated[str, msgspec.Meta(pattern=OLDEST_APPS)] = ""
+    push_url: str | None = None
+    push_secret: Secret | None = None
+    push_allow: str = ""
+    sms_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 100
 
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -23,8 +43,15 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "DATABASE_URL": "database_url",
     "KAPOK_HOST": "host",
     "KAPOK_PORT": "port",
+    "KAPOK_OLDEST_APPS": "oldest_apps",
+    "KAPOK_PUSH_URL": "push_url",
+    "KAPOK_PUSH_SECRET": "push_secret",
+    "KAPOK_PUSH_ALLOW": "push_allow",
+    "KAPOK_SMS_PER_HOUR": "sms_per_hour",
 }
 """Environment variable → field."""
+FILED: Final = ("KAPOK_PUSH_URL", "KAPOK_PUSH_SECRET")
+"""What may stand in a file instead, named by the same variable with `_FILE` at its end."""
 
 
 class BadSetting(ValueError):
@@ -32,16 +59,82 @@ class BadSetting(ValueError):
 
 
 def read(environment: Mapping[str, str], **given: object) -> Settings:
-    """Return the settings of an environment; empty variables are absent, `given` goes first."""
-    found = {f: v for name, f in ENVIRONMENT.items() if (v := environment.get(name))}
+    """Return the settings of an environment; empty variables are absent, `given` goes first.
+
+    Raises:
+        BadSetting: a variable, or the file it names, holds what cannot be.
+    """
+    texts = {**environment, **_from_files(environment)}
+    found = {f: v for name, f in ENVIRONMENT.items() if (v := texts.get(name))}
     try:
-        return msgspec.convert({**found, **given}, Settings, strict=False, dec_hook=_path)
+        settings = msgspec.convert({**found, **given}, Settings, strict=False, dec_hook=_hook)
     except msgspec.ValidationError as error:
         names = ", ".join(name for name, field in ENVIRONMENT.items() if field in str(error))
         raise BadSetting(f"{names or 'environment'}: {error}") from error
+    _guard_webhook(settings)
+    return settings
 
 
-def _path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
-        return Path(value)
+def _hook(kind: type, value: object) -> object:
+    if kind in {Path, Secret} and isinstance(value, str):
+        return kind(value)
     return value
+
+
+def _from_files(environment: Mapping[str, str]) -> dict[str, str]:
+    named = {n: file for n in FILED if (file := environment.get(f"{n}_FILE"))}
+    if twice := [n for n in named if environment.get(n)]:
+        raise BadSetting(f"{twice[0]} and {twice[0]}_FILE: give one of them")
+    return {name: _read(name, file) for name, file in named.items()}
+
+
+def _read(name: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{name}_FILE: cannot read it ({type(error).__name__})") from error
+
+
+# The webhook. -------------------------------------------------------------------------------------
+
+
+def _guard_webhook(settings: Settings) -> None:
+    networks(settings.push_allow)
+    if settings.push_url is None:
+        return
+    _guard_url(settings.push_url)
+    if len(settings.push_secret or "") < SECRET_LEAST:
+        raise BadSetting(f"KAPOK_PUSH_SECRET: at least {SECRET_LEAST} characters, by chance")
+
+
+def _guard_url(url: str) -> None:
+    """Refuse what is neither https nor on this machine: pushes are signed, not encrypted."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadSetting(f"KAPOK_PUSH_URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise BadSetting("KAPOK_PUSH_URL: not an address of https")
+    if parts.scheme == "http" and not is_local(host):
+        raise BadSetting("KAPOK_PUSH_URL: has to be https; http is for this machine only")
+    if parts.username is not None or parts.password is not None:
+        raise BadSetting("KAPOK_PUSH_URL: carries a name or password; requests are signed instead")
+
+
+def networks(allow: str) -> tuple[Network, ...]:
+    """Return networks written as `10.1.0.0/16, fd00::/8`; raise `BadSetting` for anything else."""
+    try:
+        return tuple(ip_network(text.strip()) for text in allow.split(",") if text.strip())
+    except ValueError as error:
+        raise BadSetting(f"KAPOK_PUSH_ALLOW: {error}") from error
+
+
+def is_local(host: str) -> bool:
+    """Say whether a host is this machine by its very name."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

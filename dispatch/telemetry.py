@@ -10,6 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 from dispatch.core.decision import Decision
 
 LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+PATIENT_S: Final = (20, 60, 300)
 
 
 class Metrics:
@@ -36,6 +37,25 @@ class Metrics:
         )
         self.broken = Gauge(
             "kapok_invariants_broken", "Rows that break a rule", ["rule"], registry=self.registry
+        )
+        self.pushes = Counter(
+            "kapok_push",
+            "Pushes to phones that sleep, by channel and what became of a try",
+            ["channel", "outcome"],
+            registry=self.registry,
+        )
+        self.push_s = Histogram(
+            "kapok_push_seconds",
+            "From the commit of a frame to the webhook's yes",
+            ["channel"],
+            buckets=LATENCY_S + PATIENT_S,
+            registry=self.registry,
+        )
+        self.push_sending = Gauge(
+            "kapok_push_sending",
+            "Requests to the webhook under way",
+            ["channel"],
+            registry=self.registry,
         )
         self.clock_failures = Counter(
             "kapok_clock_failures", "Clocks whose decision failed", registry=self.registry

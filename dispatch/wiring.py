@@ -1,7 +1,7 @@
 """The composition root: the one file that names concrete classes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,15 +10,23 @@ from litestar import Litestar
 
 from dispatch.api.app import build
 from dispatch.auth import Keyring
-from dispatch.clock import SystemClock
+from dispatch.clock import SystemClock, jitter, new_code, new_token
 from dispatch.desk.desk import Desk
 from dispatch.desk.loops import Loops
 from dispatch.desk.phones import Phones
+from dispatch.desk.register import Register
+from dispatch.gateway.app_version import oldest_of
 from dispatch.gateway.hub import Hub
 from dispatch.gateway.server import UnitSocket
+from dispatch.gateway.twin import Twin
 from dispatch.live.board import Board
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
+from dispatch.push.lane import Lane
+from dispatch.push.target import Target
+from dispatch.push.webhook import Webhook
+from dispatch.push.worker import Worker
+from dispatch.settings import Settings
 from dispatch.store.postgres import PostgresStore
 from dispatch.telemetry import Metrics
 from geo.eta import StraightLine
@@ -29,6 +37,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 UNIT_SOCKET: Final = "/v1/ws/unit"
+DEFAULTS: Final = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +52,60 @@ class Service:
 
 
 @asynccontextmanager
-async def service(dsn: str) -> AsyncIterator[Service]:
+async def service(dsn: str, settings: Settings = DEFAULTS) -> AsyncIterator[Service]:
     """Recover everything from the store, run the desk's loops, and stop in the reverse order."""
     store = await PostgresStore.open(dsn)
     try:
-        built = await _recovered(store)
-        async with asyncio.TaskGroup() as group:
+        built = await _recovered(store, settings)
+        async with _woken(store, built, settings) as wakes, asyncio.TaskGroup() as group:
             built.loops.start(group)
-            sockets = group.create_task(built.hub.run())
+            own = [group.create_task(built.hub.run()), *(group.create_task(w) for w in wakes)]
             try:
                 yield built
             finally:
                 built.loops.stop()
-                sockets.cancel()
+                for task in own:
+                    task.cancel()
                 await built.phones.flush_acks()
     finally:
         await store.close()
 
 
-async def _recovered(store: PostgresStore) -> Service:
+@asynccontextmanager
+async def _woken(
+    store: PostgresStore, built: Service, settings: Settings
+) -> AsyncIterator[list[Coroutine[None, None, None]]]:
+    """Put the worker that wakes phones behind the desk, where there is a webhook; yield its run."""
+    if settings.push_url is None or settings.push_secret is None:
+        yield []
+        return
+    desk, phones = built.desk, built.phones
+    target = Target.of(settings.push_url, settings.push_allow)
+    async with Webhook(target, settings.push_secret, lambda: phones.epoch, desk.clock) as webhook:
+        worker = Worker(
+            store=store,
+            clock=desk.clock,
+            sender=webhook,
+            metrics=desk.metrics,
+            jitter=jitter,
+            asleep=phones.sleepers.asleep,
+            settle_acks=phones.flush_acks,
+            unit_changed=desk.reread.add,
+            sms_per_hour=settings.sms_per_hour,
+        )
+        phones.sleepers.wake_through(worker.hurry)
+        desk.send_through(Lane(built.hub, phones.sleepers.look))
+        yield [worker.run()]
+
+
+async def _recovered(store: PostgresStore, settings: Settings) -> Service:
     """Build the parts and fill memory from what is on disk."""
     clock = SystemClock()
     before = clock.now()
     database_now = await store.now()
     clock.set(database_now, round_trip_s=(clock.now() - before).total_seconds())
     metrics, keyring, roster, board = Metrics(), Keyring(), Roster(), Board()
-    fleet = Fleet(StraightLine())
+    fleet = Fleet(StraightLine(), wakes=settings.push_url is not None)
     desk = Desk(
         store=store,
         clock=clock,
@@ -79,18 +116,25 @@ async def _recovered(store: PostgresStore) -> Service:
         metrics=metrics,
     )
     await desk.recover()
-    phones = Phones(desk, await store.epoch())
+    phones = Phones(desk, await store.epoch(), new_token=new_token)
     hub = Hub(phones)
+    phones.presence.speak_through(hub)
     desk.send_through(hub)
     loops = Loops(desk, phones, clock.set)
     await loops.reread_keys()
-    rest = build(desk, registry=metrics.registry)
+    oldest = oldest_of(settings.oldest_apps)
+    rest = build(
+        desk,
+        registry=metrics.registry,
+        twin=Twin(phones, oldest),
+        register=Register(desk, new_code=new_code, new_token=new_token),
+    )
     return Service(
         desk=desk,
         phones=phones,
         hub=hub,
         loops=loops,
-        app=_routed(rest, UnitSocket(phones, hub)),
+        app=_routed(rest, UnitSocket(phones, hub, oldest=oldest)),
     )
 
 

@@ -37,3 +37,28 @@ def metres_many(origin: Point, lons: Floats, lats: Floats) -> Floats:
     east = np.radians(turn - 360.0 * np.round(turn / 360.0)) * across * np.cos(middle)
     north = np.radians(lats - origin.lat) * along
     return np.hypot(east, north)
+
+
+NEAR_M: Final = 10_000.0
+"""How far `metres_near` is exact to a centimetre of `metres_many`."""
+
+
+def metres_near(origin: Point, lons: Floats, lats: Floats) -> Floats:
+    """Return what `metres_many` does, for places within `NEAR_M`; cheaper by all trigonometry.
+
+    The radii at mid-latitude are taken as straight lines through those at the origin. What is
+    farther is told wrong, but never as near; the origin keeps 1° away from the 180th meridian.
+    """
+    middle = math.radians(origin.lat)
+    flat = 1.0 - ECCENTRICITY_SQ * math.sin(middle) ** 2
+    across = SEMI_MAJOR_M / math.sqrt(flat)
+    along = across * (1.0 - ECCENTRICITY_SQ) / flat
+    bend = 3.0 * along * ECCENTRICITY_SQ * math.sin(middle) * math.cos(middle) / flat
+    east, north = lons - origin.lon, lats - origin.lat
+    degree = math.radians(1.0)
+    east *= degree * across * math.cos(middle) - north * (degree**2 * along * math.sin(middle) / 2)
+    north *= degree * along + north * (degree**2 * bend / 2)
+    east *= east
+    north *= north
+    east += north
+    return np.sqrt(east, out=east)

@@ -76,6 +76,15 @@ class AssignmentKind(StrEnum):
     ORDER = "order"
 
 
+class Concern(StrEnum):
+    """What was noticed about a unit that was sent, each once."""
+
+    UNSEEN = "unseen"
+    STILL = "still"
+    NO_SHOW = "no_show"
+    SILENT = "silent"
+
+
 class Incident(Record, frozen=True, kw_only=True):
     """Something that needs a response. lon, lat are WGS-84; `given` keeps the place as it came."""
 
@@ -118,7 +127,10 @@ class Incident(Record, frozen=True, kw_only=True):
 
 
 class Offer(Record, frozen=True, kw_only=True):
-    """One unit asked for one slot of one incident. Sent, delivered and seen are three facts."""
+    """One unit asked for one slot of one incident. Sent, delivered and seen are three facts.
+
+    `barred`: a person called it back, so the engine does not ask this unit again.
+    """
 
     id: OfferId
     incident_id: IncidentId
@@ -133,13 +145,18 @@ class Offer(Record, frozen=True, kw_only=True):
     lapse_at: Instant
     exp_at: Instant
     rev: int = 1
+    barred: bool = False
     delivered_at: Instant | None = None
     seen_at: Instant | None = None
     ended_at: Instant | None = None
 
 
 class Assignment(Record, frozen=True, kw_only=True):
-    """A unit's task. `arrive_at` is the instant it is expected on the scene."""
+    """A unit's task. `arrive_at` is the instant it is expected on the scene.
+
+    `warned` is what was noticed of it; a unit in which `NO_SHOW` was noticed yields its slot to
+    anybody who will go.
+    """
 
     id: AssignmentId
     incident_id: IncidentId
@@ -157,6 +174,7 @@ class Assignment(Record, frozen=True, kw_only=True):
     crew: tuple[str, ...] = ()
     rev: int = 1
     pinned: bool = False
+    warned: tuple[Concern, ...] = ()
     seen_at: Instant | None = None
     en_route_at: Instant | None = None
     arrived_at: Instant | None = None

@@ -61,6 +61,21 @@ class Step(Record, frozen=True, kw_only=True):
     until: str = "accepted"
 
 
+class Watch(Record, frozen=True, kw_only=True):
+    """When a unit sent is worth a look: seconds since its assignment, or since its last word.
+
+    An order nobody saw; one still unseen; a unit that does not come nearer; one that never did;
+    one given up; a scene from which nothing is heard.
+    """
+
+    unseen_s: int = 15
+    unheard_s: int = 20
+    still_s: int = 30
+    no_show_s: int = 90
+    given_up_s: int = 600
+    silent_s: int = 600
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """A response plan. All clocks are seconds and start when the incident opens."""
 
@@ -73,3 +88,4 @@ class Plan(Record, frozen=True, kw_only=True):
     aim_p: float | None = None
     aim_s: int = 180
     steps: tuple[Step, ...] = ()
+    watch: Watch | None = None

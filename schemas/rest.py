@@ -113,13 +113,14 @@ class OfferView(View, frozen=True, kw_only=True):
 
 
 class AssignmentView(View, frozen=True, kw_only=True):
-    """One unit's task."""
+    """One unit's task; a pinned one is never overtaken."""
 
     id: str
     unit_id: str
     slot: int
     state: AssignmentState
     role: Role
+    pinned: bool = False
     eta_s: float
     arrive_at: Instant
     assigned_at: Instant
@@ -158,6 +159,8 @@ class IncidentView(View, frozen=True, kw_only=True):
     resolved_at: Instant | None
     ended_at: Instant | None
     result: str | None
+    owner: str | None = None
+    merged_into: str | None = None
     version: int
     offers: tuple[OfferView, ...] = ()
     assignments: tuple[AssignmentView, ...] = ()
@@ -232,6 +235,8 @@ class UnitView(View, frozen=True, kw_only=True):
     position: Position
     position_age_s: float | None
     on_duty: int
+    min_crew: int = 1
+    fixed: bool = True
 
 
 class UnitPage(View, frozen=True, kw_only=True):
@@ -250,7 +255,10 @@ class Fault(View, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Problem(View, frozen=True, kw_only=True, omit_defaults=True):
-    """RFC 9457 problem details; `code` is the contract, `state` what stood in the way."""
+    """RFC 9457 problem details; `code` is the contract, `state` what stood in the way.
+
+    Of `precondition_failed`: the `version` there is now, and the last `changes` that led to it.
+    """
 
     type: str
     title: str
@@ -259,6 +267,8 @@ class Problem(View, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     errors: list[Fault] | None = None
     state: str | None = None
+    version: int | None = None
+    changes: list[EventView] | None = None
 
 
 class Health(View, frozen=True, kw_only=True):

@@ -81,7 +81,7 @@ class Unit(Record, frozen=True, kw_only=True):
 
 
 class Member(Record, frozen=True, kw_only=True):
-    """A person of a unit. The telephone number never leaves the store unmasked."""
+    """A person of a unit. The telephone number leaves the store unmasked only for an SMS to it."""
 
     id: MemberId
     unit_id: UnitId
@@ -123,4 +123,5 @@ class UnitRow(Record, frozen=True, kw_only=True):
     offers: int = 0
     accepts: int = 0
     asked_24h: int = 0
+    pushable: int = 0
     position: Position | None = None

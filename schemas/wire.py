@@ -14,6 +14,7 @@ from msgspec import Meta, Raw
 from geo.datum import Datum
 from geo.eta import Quality
 from schemas.incident import AssignmentKind, AssignmentState, Role
+from schemas.notice import NoticeLevel
 from schemas.plan import IncidentKind
 from schemas.unit import Duty, UnitState
 
@@ -22,8 +23,10 @@ FRAME_IN_MAX: Final = 16 * 1024
 FRAME_OUT_MAX: Final = 64 * 1024
 BATCH_MAX: Final = 60
 HELLO_WITHIN_S: Final = 10.0
+HEARTBEAT_MAX_S: Final = 300
+TWIN_FRAMES_MAX: Final = 20
 
-CommandId = Annotated[str, Meta(min_length=16, max_length=36, pattern=r"^[0-9A-Za-z-]+$")]
+CommandId = Annotated[str, Meta(min_length=16, max_length=36, pattern=r"^[0-9A-Za-z-]+$(?!\n)")]
 Ref = Annotated[str, Meta(min_length=1, max_length=36)]
 Seq = Annotated[int, Meta(ge=0, le=2**53)]
 Ms = Annotated[float, Meta(ge=0, le=1e14)]
@@ -120,6 +123,21 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     os: Annotated[str, Meta(max_length=64)] = ""
 
 
+class PushKind(StrEnum):
+    """How an app that sleeps is woken."""
+
+    WEBPUSH = "webpush"
+    HOOK = "hook"
+    NONE = "none"
+
+
+class PushAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to wake this phone; `none` takes an earlier address back."""
+
+    k: PushKind
+    a: Annotated[str, Meta(max_length=2048)] | None = None
+
+
 # Client to server. -------------------------------------------------------------------------------
 
 
@@ -140,6 +158,7 @@ class Hello(ClientFrame, frozen=True, kw_only=True, tag="hello"):
     app: App | None = None
     epoch: Annotated[str, Meta(max_length=64)] | None = None
     busy: bool = False
+    push: PushAddress | None = None
 
 
 class Ping(ClientFrame, frozen=True, kw_only=True, tag="ping"):
@@ -150,6 +169,21 @@ class Ping(ClientFrame, frozen=True, kw_only=True, tag="ping"):
 
 class Ack(ClientFrame, frozen=True, kw_only=True, tag="ack"):
     """The highest seq that survives a kill of the app."""
+
+
+class Activity(StrEnum):
+    """What the system lets an app do now."""
+
+    FOREGROUND = "fg"
+    BACKGROUND = "bg"
+    SLEEP = "sleep"
+
+
+class Mode(ClientFrame, frozen=True, kw_only=True, tag="mode"):
+    """What the app can do now; `hb` is the heartbeat it can keep, in seconds."""
+
+    m: Activity
+    hb: Annotated[int, Meta(ge=1, le=HEARTBEAT_MAX_S)] | None = None
 
 
 class FixRow(msgspec.Struct, frozen=True, array_like=True):
@@ -193,6 +227,10 @@ class SetDuty(Command, frozen=True, kw_only=True, tag="duty"):
     """This member clocks in or out."""
 
     s: DutyCall
+
+
+class Refresh(Command, frozen=True, kw_only=True, tag="refresh"):
+    """A new token, please; the old one lives until the new one is used, seven days at most."""
 
 
 class OfferSeen(Command, frozen=True, kw_only=True, tag="offer.seen"):
@@ -284,10 +322,25 @@ class Progress(Command, frozen=True, kw_only=True, tag="progress"):
     outcome: Annotated[str, Meta(max_length=64)] | None = None
 
 
+class NoticeRead(Command, frozen=True, kw_only=True, tag="notice.read"):
+    """A human read the notice."""
+
+    nid: Ref
+
+
 UnitCommand = (
-    SetDuty | OfferSeen | OfferReply | AssignSeen | Progress | Assist | Report | Sos
+    SetDuty
+    | OfferSeen
+    | OfferReply
+    | AssignSeen
+    | Progress
+    | Assist
+    | Report
+    | Sos
+    | Refresh
+    | NoticeRead
 )
-ClientMessage = Hello | Ping | Ack | Loc | UnitCommand
+ClientMessage = Hello | Ping | Ack | Loc | Mode | UnitCommand
 
 # Server to client. -------------------------------------------------------------------------------
 
@@ -393,7 +446,21 @@ class AssignEnd(Reliable, frozen=True, kw_only=True, tag="assign.end"):
     why: AssignEndWhy
 
 
-ReliableFrame = OfferFrame | OfferUpdate | OfferEnd | AssignFrame | AssignUpdate | AssignEnd
+class NoticeFrame(Reliable, frozen=True, kw_only=True, tag="notice"):
+    """A text for this phone until `exp`; one withdrawn comes again with an `exp` that is past."""
+
+    nid: str
+    rev: int
+    lvl: NoticeLevel
+    text: str
+    exp: float
+    need_read: bool = False
+    drill: bool = False
+
+
+ReliableFrame = (
+    OfferFrame | OfferUpdate | OfferEnd | AssignFrame | AssignUpdate | AssignEnd | NoticeFrame
+)
 
 
 class Cadence(msgspec.Struct, frozen=True):
@@ -405,11 +472,12 @@ class Cadence(msgspec.Struct, frozen=True):
 
 
 class Policy(ServerFrame, frozen=True, kw_only=True, tag="policy"):
-    """How the phone reports in each state of its unit."""
+    """How the phone reports in each state of its unit; `s` is the one it is in."""
 
     state: dict[str, Cadence]
     batch: int = BATCH_MAX
     acc_max_m: int = 200
+    s: str | None = None
 
 
 class CrewMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -418,6 +486,7 @@ class CrewMember(msgspec.Struct, frozen=True, kw_only=True):
     member: str
     name: str
     duty: Duty
+    lead: bool = False
 
 
 class PhoneState(msgspec.Struct, frozen=True, kw_only=True):
@@ -440,7 +509,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Welcome(ServerFrame, frozen=True, kw_only=True, tag="welcome"):
-    """You are known; this is the state; your stream stands at `head`."""
+    """You are known; this is the state; your stream stands at `head`.
+
+    `till`: notices that waited follow, the last of them with this seq; absent: none do.
+    """
 
     epoch: str
     rec: bool
@@ -453,6 +525,7 @@ class Welcome(ServerFrame, frozen=True, kw_only=True, tag="welcome"):
     spread: float
     lim: Limits = Limits()
     exp: float | None = None
+    till: int | None = None
 
 
 class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):

@@ -1,7 +1,7 @@
 """Stand-ins for what a test does not want to start: clocks, desks, lanes to phones."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,20 +14,35 @@ from dispatch.core.decision import Mail
 from dispatch.core.errors import IdReuse, Invalid, NotFound, Refusal, Unauthenticated
 from dispatch.core.events import Entry, Event
 from dispatch.core.lifecycle import INCIDENT, Trigger, advance
+from dispatch.desk.alarms import Alarms
 from dispatch.desk.answers import incident_view
-from dispatch.ports import Answer, Identity, Once, Outbox, Sealed
+from dispatch.desk.desk import Making
+from dispatch.desk.notices import Notices
+from dispatch.desk.outdated import Outdated
+from dispatch.desk.parts import part_of
+from dispatch.live.fleet import Fleet
+from dispatch.live.roster import Roster
+from dispatch.ports import Answer, Identity, Logged, Once, Outbox, Sealed
+from dispatch.ports import Cursor as LogCursor
+from dispatch.store.memory import MemoryStore
 from geo.datum import Datum, point_to_wgs84
-from geo.eta import Moves, Quality
+from geo.eta import Moves, Quality, StraightLine
 from geo.jurisdiction import within
 from geo.point import Box, Point
 from schemas import wire
-from schemas.base import DeviceId, IncidentId, Instant, MemberId, Record, UnitId
+from schemas.actions import SplitIncident
+from schemas.base import DeviceId, IncidentId, Instant, MemberId, Record, UnitId, ms
 from schemas.incident import Case, Incident, Status
 from schemas.plan import IncidentKind
 from schemas.rest import Candidates, CandidateView, OpenIncident, Position, UnitView
+from schemas.rest import Place as GivenPlace
 from schemas.unit import Duty, Link, UnitKind, UnitState
 
 START: Final = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+CADENCES: Final = {
+    "available": wire.Cadence(60, 50, 30),
+    "engaged": wire.Cadence(3, 10, 5),
+}
 
 
 class ManualClock:
@@ -67,6 +82,11 @@ class FakeDesk:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.keyring = Keyring()
+        self.store = MemoryStore(self.clock.now)
+        self.alarms = Alarms(store=self.store, clock=self.clock)
+        self.notices = Notices(
+            store=self.store, clock=self.clock, fleet=Fleet(StraightLine()), roster=Roster()
+        )
         self.cases: dict[IncidentId, Case] = {}
         self.log: dict[IncidentId, list[Entry]] = {}
         self.answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
@@ -77,6 +97,8 @@ class FakeDesk:
         self.waiting = asyncio.Event()
         self.received: list[Instant] = []
         self.asked: list[OpenIncident] = []
+        self.meant: list[tuple[commands.Command, Right, str]] = []
+        self.lines: list[Logged] = []
 
     async def open(
         self, body: OpenIncident, grant: Grant, once: Once, received_at: Instant
@@ -92,19 +114,71 @@ class FakeDesk:
     async def act(
         self,
         incident_id: IncidentId,
-        command: commands.Command,
+        command: commands.Command | Making,
         grant: Grant,
         right: Right,
         once: Once,
+        *,
+        via: str = "api",
+        expect: int | None = None,
     ) -> FakeOutcome:
-        """Move an incident through the real table."""
+        """Move an incident through the real table; note in `meant` what it was asked."""
         await self._ready()
         if kept := self._kept(once):
             return kept
-        incident = (await self.case(incident_id, grant)).incident
+        case = await self.case(incident_id, grant)
+        incident = case.incident
         grant.require(right, incident.juris)
-        status = advance(INCIDENT, incident.status, _trigger(command))
-        return self._keep(once, Case(incident=replace(incident, status=status)), 200, Event.STATUS)
+        if expect is not None and expect != incident.version:
+            raise Outdated(incident.version, self.log[incident_id][-10:])
+        made = command if isinstance(command, Record) else command(case, self.clock.now())
+        self.meant.append((made, right, via))
+        trigger = _trigger(made)
+        status = advance(INCIDENT, incident.status, trigger) if trigger else incident.status
+        moved = replace(incident, status=status, version=incident.version + 1)
+        return self._keep(once, replace(case, incident=moved), 200, Event.STATUS)
+
+    async def split(
+        self,
+        parent_id: IncidentId,
+        body: SplitIncident,
+        grant: Grant,
+        once: Once,
+        received_at: Instant,
+        *,
+        expect: int | None = None,
+    ) -> FakeOutcome:
+        """Keep a part of an incident as a new one."""
+        await self._ready()
+        if kept := self._kept(once):
+            return kept
+        parent = (await self.case(parent_id, grant)).incident
+        if expect is not None and expect != parent.version:
+            raise Outdated(parent.version)
+        child = self._incident(part_of(parent, body), grant, received_at)
+        return self._keep(once, Case(incident=child), 201, Event.REPORTED)
+
+    def place(self, position: GivenPlace, scope: str | None) -> commands.Place:
+        """Return the place; it belongs to whoever asks."""
+        there = point_to_wgs84(Point(position.lon, position.lat), position.datum)
+        return commands.Place(
+            lon=there.lon,
+            lat=there.lat,
+            given_lon=position.lon,
+            given_lat=position.lat,
+            given_datum=position.datum,
+            juris=scope or "gz",
+        )
+
+    async def events(self, after: LogCursor, limit: int) -> list[Logged]:
+        """Return lines of `lines`, numbered from 1."""
+        self._fail()
+        return self.lines[after.id : after.id + limit]
+
+    async def log_end(self) -> LogCursor:
+        """Return the number of the last line."""
+        self._fail()
+        return LogCursor(xid="0", id=len(self.lines))
 
     async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
         """Return a case in scope."""
@@ -226,7 +300,7 @@ class FakeDesk:
         )
 
 
-def _trigger(command: commands.Command) -> Trigger:
+def _trigger(command: commands.Command) -> Trigger | None:
     match command:
         case commands.Triage(accept=accept):
             return Trigger.OPEN if accept else Trigger.REJECT
@@ -236,8 +310,12 @@ def _trigger(command: commands.Command) -> Trigger:
             return Trigger.RESOLVE
         case commands.CloseFile():
             return Trigger.CLOSE
+        case commands.HandOver():
+            return Trigger.HAND_OVER
+        case commands.Reopen():
+            return Trigger.REOPEN
         case _:
-            raise AssertionError(command)
+            return None
 
 
 def _candidate(unit: UnitView) -> CandidateView:
@@ -349,6 +427,23 @@ class MemoryPhones:
         self.mail_free = asyncio.Event()
         self.mail_free.set()
         self.mail_waiting = False
+        self.pushes: list[wire.PushAddress] = []
+        self.modes: list[wire.Mode] = []
+        self.lost_rows: list[int] = []
+        self.barring: wire.Close | None = None
+        self.till = START + timedelta(days=7)
+        self.lose: Callable[[], None] = lambda: None
+
+    def know(self, known: Identity) -> None:
+        """Take one more phone, or another truth about one."""
+        self.phones[known.device_id] = known
+        self.rows.setdefault(known.device_id, [])
+        self.heads.setdefault(known.device_id, 0)
+
+    def ends(self, device: str, seconds: float) -> None:
+        """Let a phone's token end after a while."""
+        ends = self.clock.now() + timedelta(seconds=seconds)
+        self.know(replace(self.phones[DeviceId(device)], expires_at=ends))
 
     async def identify(self, token: str) -> Identity:
         """Know a phone by its device id."""
@@ -367,7 +462,30 @@ class MemoryPhones:
             self._refuse(type(frame).__name__)
         except Refusal as refusal:
             return wire.Err(code=refusal.code, msg=refusal.detail, re=frame.id)
+        if isinstance(frame, wire.Refresh):
+            return wire.Ok(re=frame.id, result={"tok": "kd_new", "till": ms(self.till)})
         return wire.Ok(re=frame.id)
+
+    def barred(self, identity: Identity) -> wire.Close | None:
+        """Return what the test set."""
+        return self.barring
+
+    async def lost(self, identity: Identity, seq: int) -> None:
+        """Note it in `lost_rows`, and do what the test wants to happen."""
+        self.lost_rows.append(seq)
+        self.lose()
+
+    def push_address(self, identity: Identity, push: wire.PushAddress) -> None:
+        """Note it in `pushes`."""
+        self.pushes.append(push)
+
+    def mode(self, identity: Identity, mode: wire.Mode) -> None:
+        """Note it in `modes`."""
+        self.modes.append(mode)
+
+    def quiet(self, identity: Identity, *, quiet: bool) -> None:
+        """Note it in `seen`: ~ for quiet, ! for heard again."""
+        self.seen.append(f"{'~' if quiet else '!'}{identity.device_id}")
 
     def state(self, identity: Identity) -> wire.PhoneState:
         """Return every offer that was sealed for the phone, and a policy."""
@@ -378,7 +496,7 @@ class MemoryPhones:
             offers=[frame for frame in frames if isinstance(frame, wire.OfferFrame)],
             assigns=[frame for frame in frames if isinstance(frame, wire.AssignFrame)],
             crew=[],
-            policy=wire.Policy(state={"available": wire.Cadence(60, 50, 30)}),
+            policy=wire.Policy(state=CADENCES, s="available"),
         )
 
     def head(self, device_id: DeviceId) -> int:
@@ -410,7 +528,23 @@ class MemoryPhones:
 
     def online(self) -> int:
         """Return how many came and did not go."""
-        return sum(1 if event[0] == "+" else -1 for event in self.seen)
+        return sum({"+": 1, "-": -1}.get(event[0], 0) for event in self.seen)
+
+    def notices_till(self, device_id: DeviceId) -> int:
+        """Return the seq of the last notice that was not acknowledged."""
+        return max((row.seq for row in self._notices(device_id)), default=0)
+
+    async def notices(self, device_id: DeviceId, after: int, limit: int) -> list[Outbox]:
+        """Return notices as the store keeps them."""
+        self._refuse("notices")
+        await self.mail_free.wait()
+        waiting = [row for row in self._notices(device_id) if row.seq > after]
+        return [_outbox_row(row) for row in waiting][:limit]
+
+    def _notices(self, device_id: DeviceId) -> list[Sealed]:
+        acked = self.acked.get(device_id, 0)
+        rows = (row for row in self.rows[device_id] if row.seq > acked)
+        return [row for row in rows if isinstance(row.mail.frame, wire.NoticeFrame)]
 
     async def mail(self, device_id: DeviceId, after: int, limit: int) -> list[Outbox]:
         """Return rows as the store keeps them."""

@@ -6,6 +6,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
+from dispatch.api.device_access import Twin, phone_of
 from dispatch.auth import KEY_PREFIX, Grant, Keyring, Right
 from dispatch.core.errors import Forbidden, Unauthenticated
 
@@ -20,11 +21,17 @@ def needs(right: Right) -> dict[str, Any]:
     return {"right": right}
 
 
-def guard(keyring: Keyring) -> Guard:
-    """Return the guard of the whole application; it leaves the grant in `request.auth`."""
+def guard(keyring: Keyring, twin: Twin | None = None) -> Guard:
+    """Return the guard of the whole application.
+
+    It leaves the grant in `request.auth`, the identity for the routes of phones.
+    """
 
     async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
         if handler.opt.get("public") is True:
+            return
+        if handler.opt.get("phones") is True:
+            connection.scope["auth"] = await phone_of(connection, twin)
             return
         grant = keyring.authenticate(bearer_of(connection))
         right = handler.opt.get("right")

@@ -5,6 +5,7 @@ from litestar import Response
 
 from dispatch.api.facade import Outcome
 from dispatch.api.idempotency import REPLAYED
+from dispatch.api.if_match import etag
 from dispatch.api.places import incident_in, named
 from geo.datum import Datum
 from schemas.rest import IncidentView
@@ -14,6 +15,7 @@ JSON = "application/json"
 
 class _Named(msgspec.Struct):
     id: str
+    version: int = 0
 
 
 def answered(outcome: Outcome, datum: Datum) -> Response[bytes]:
@@ -22,6 +24,7 @@ def answered(outcome: Outcome, datum: Datum) -> Response[bytes]:
     headers = named(datum)
     if outcome.replayed:
         headers[REPLAYED] = "true"
+    headers |= etag(msgspec.json.decode(answer.body, type=_Named).version)
     body = _in_datum(bytes(answer.body), datum)
     return Response(body, status_code=answer.status, media_type=JSON, headers=headers)
 

@@ -12,13 +12,17 @@ from prometheus_client import CollectorRegistry
 
 from dispatch.api import asyncapi
 from dispatch.api.access import PUBLIC, guard
+from dispatch.api.attempts import Attempts
 from dispatch.api.bodies import MAX_BODY_BYTES, admit
+from dispatch.api.device_access import Twin
 from dispatch.api.facade import Desk
+from dispatch.api.follow import Streams
 from dispatch.api.given import provided
 from dispatch.api.idempotency import MOST_IN_FLIGHT, InFlight
 from dispatch.api.openapi import CONTROLLERS, VERSION, document, query_names
 from dispatch.api.problems import HANDLERS, AnyRequest, bad_parameter
 from dispatch.api.shield import add_headers
+from dispatch.desk.register import Register
 from dispatch.ports import Clock
 
 OPENAPI_PATH: Final = "/schema/openapi.json"
@@ -28,9 +32,19 @@ ASYNCAPI_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 
 
 def build(
-    desk: Desk, *, registry: CollectorRegistry, most_in_flight: int = MOST_IN_FLIGHT
+    desk: Desk,
+    *,
+    registry: CollectorRegistry,
+    most_in_flight: int = MOST_IN_FLIGHT,
+    twin: Twin | None = None,
+    register: Register | None = None,
+    streams: Streams | None = None,
 ) -> Litestar:
-    """Return the application; whatever goes wrong in it is answered as a problem."""
+    """Return the application; whatever goes wrong in it is answered as a problem.
+
+    Without a `twin` no token of a phone opens anything; without a `register` nothing of units,
+    members and phones can be changed.
+    """
     described = document()
     return guarded(
         desk,
@@ -40,15 +54,30 @@ def build(
             served(ASYNCAPI_PATH, ASYNCAPI_TYPE, asyncapi.document(VERSION)),
         ],
         before_request=partial(admitted, query_names(described)),
-        dependencies=provided(desk=desk, in_flight=InFlight(most_in_flight), registry=registry),
+        dependencies=provided(
+            desk=desk,
+            in_flight=InFlight(most_in_flight),
+            registry=registry,
+            twin=twin,
+            register=register,
+            streams=streams or Streams(),
+            attempts=Attempts(desk.clock),
+        ),
+        twin=twin,
     )
 
 
-def guarded(desk: Desk, handlers: Sequence[ControllerRouterHandler], **more: Any) -> Litestar:
+def guarded(
+    desk: Desk,
+    handlers: Sequence[ControllerRouterHandler],
+    *,
+    twin: Twin | None = None,
+    **more: Any,
+) -> Litestar:
     """Return handlers as an application in which nothing is open unless it says so."""
     return Litestar(
         handlers,
-        guards=[guard(desk.keyring)],
+        guards=[guard(desk.keyring, twin)],
         middleware=[arrival(desk.clock)],
         before_send=[add_headers],
         exception_handlers={**HANDLERS},

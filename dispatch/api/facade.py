@@ -1,16 +1,25 @@
 """What the REST API asks of the desk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from dispatch.auth import Grant, Keyring, Right
-from dispatch.core.commands import Command
+from dispatch.core.commands import Command, Place
 from dispatch.core.events import Entry
-from dispatch.ports import Answer, Clock, Once
+from dispatch.ports import Answer, Clock, Logged, Once
+from dispatch.ports import Cursor as LogCursor
 from geo.point import Box
+from schemas.actions import SplitIncident
+from schemas.alarm import Alarm, AlarmId
 from schemas.base import IncidentId, Instant, UnitId
 from schemas.incident import Case, Incident
+from schemas.notice import Notice, NoticeId
+from schemas.notices import SendNotice
 from schemas.rest import Candidates, OpenIncident, UnitView
+from schemas.rest import Place as GivenPlace
+
+Making = Callable[[Case, Instant], Command]
+"""Says what is meant once the case is there: whose offer it is, and when."""
 
 
 class Outcome(Protocol):
@@ -25,12 +34,51 @@ class Outcome(Protocol):
         """Tell whether the change was carried out by an earlier request."""
 
 
+class Notices(Protocol):
+    """What is told to many phones."""
+
+    async def send(self, body: SendNotice, grant: Grant, once: Once) -> tuple[Answer, bool]:
+        """Keep a notice to be sent, once; tell whether it was answered before."""
+
+    async def withdraw(self, notice_id: NoticeId, grant: Grant) -> Notice:
+        """Take a notice back."""
+
+    async def notice(self, notice_id: NoticeId, grant: Grant) -> Notice:
+        """Return a notice with its counts."""
+
+    async def page(self, grant: Grant, before: NoticeId | None, limit: int) -> list[Notice]:
+        """Return at most `limit` notices before `before`, newest first."""
+
+
+class Alarms(Protocol):
+    """What rings, and who is there to hear it."""
+
+    async def attend(self, juris: str, grant: Grant) -> Instant:
+        """Note that somebody is at a desk; return until when."""
+
+    async def page(
+        self, grant: Grant, addressee: str | None, before: AlarmId | None, limit: int
+    ) -> list[Alarm]:
+        """Return at most `limit` open alarms before `before`, newest first."""
+
+    async def acknowledge(self, alarm_id: AlarmId, note: str, grant: Grant) -> Alarm:
+        """Take note of an alarm."""
+
+
 class Desk(Protocol):
     """Every read and every change; all raise `Refusal`, and `NotFound` for what is out of scope."""
 
     @property
     def clock(self) -> Clock:
         """Return the clock all instants are read from."""
+
+    @property
+    def notices(self) -> Notices:
+        """Return what sends notices."""
+
+    @property
+    def alarms(self) -> Alarms:
+        """Return what keeps alarms."""
 
     @property
     def keyring(self) -> Keyring:
@@ -42,9 +90,38 @@ class Desk(Protocol):
         """Open an incident, once."""
 
     async def act(
-        self, incident_id: IncidentId, command: Command, grant: Grant, right: Right, once: Once
+        self,
+        incident_id: IncidentId,
+        command: Command | Making,
+        grant: Grant,
+        right: Right,
+        once: Once,
+        *,
+        via: str = "api",
+        expect: int | None = None,
     ) -> Outcome:
-        """Carry out a command on an incident, once."""
+        """Carry out a command on an incident, once; raise `Outdated` for another version."""
+
+    async def split(
+        self,
+        parent_id: IncidentId,
+        body: SplitIncident,
+        grant: Grant,
+        once: Once,
+        received_at: Instant,
+        *,
+        expect: int | None = None,
+    ) -> Outcome:
+        """Open a part of an incident as one of its own, once."""
+
+    def place(self, position: GivenPlace, scope: str | None) -> Place:
+        """Return a position in WGS-84 with its jurisdiction; refuse what lies outside."""
+
+    async def events(self, after: LogCursor, limit: int) -> list[Logged]:
+        """Return the log above a cursor, of all jurisdictions; nothing later comes below it."""
+
+    async def log_end(self) -> LogCursor:
+        """Return where the log ends now."""
 
     async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
         """Return an incident with its offers and assignments."""

@@ -1,4 +1,4 @@
-"""/v1/incidents: open, list, read, and what a person may do with one."""
+"""/v1/incidents: open, list, read; what a person may do with one stands in `actions`."""
 
 import re
 from datetime import UTC
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dispatch.api import cursor as cursors
 from dispatch.api.access import needs
-from dispatch.api.answers import answered, created
+from dispatch.api.answers import created
 from dispatch.api.bodies import Strict, invalid
 from dispatch.api.given import (
     UUID,
@@ -22,11 +22,11 @@ from dispatch.api.given import (
     TheInstant,
     TheOnce,
 )
+from dispatch.api.if_match import etag
 from dispatch.api.places import incident_in, named
 from dispatch.api.promises import change, listing, reading
 from dispatch.api.timeline import event_view
 from dispatch.auth import Right
-from dispatch.core import commands
 from dispatch.desk.answers import brief_view, incident_view
 from schemas import rest
 from schemas.base import IncidentId
@@ -111,7 +111,8 @@ class Incidents(Controller):
     ) -> Response[rest.IncidentView]:
         """Return an incident."""
         view = incident_view(await desk.case(incident, grant))
-        return Response(incident_in(asked, view), headers=named(asked))
+        headers = {**named(asked), **etag(view.version)}
+        return Response(incident_in(asked, view), headers=headers)
 
     @get(
         "/{incident_id:str}/timeline",
@@ -135,108 +136,6 @@ class Incidents(Controller):
         page, last = cursors.cut(found, limit)
         following = cursors.encode(TIMELINE_MARK, str(last.n)) if last else None
         return rest.Timeline(items=[event_view(entry) for entry in page], next=following)
-
-    @post(
-        "/{incident_id:str}/triage",
-        operation_id="triage_incident",
-        summary="Open or reject what was reported",
-        opt=needs(Right.CHANGE_INCIDENTS),
-        dto=Strict[rest.Triage],
-        status_code=200,
-        responses=change(200),
-    )
-    async def triage(
-        self,
-        data: JSONBody[rest.Triage],
-        desk: TheDesk,
-        grant: TheGrant,
-        incident: TheIncident,
-        once: TheOnce,
-        in_flight: TheInFlight,
-        asked: TheDatum,
-    ) -> Response[bytes]:
-        """Open or reject, once."""
-        command = commands.Triage(accept=data.accept, why=data.why)
-        with in_flight.hold(once):
-            done = await desk.act(incident, command, grant, Right.CHANGE_INCIDENTS, once)
-        return answered(done, asked)
-
-    @post(
-        "/{incident_id:str}/cancel",
-        operation_id="cancel_incident",
-        summary="Call an incident off",
-        description="Whoever was asked or sent is called back.",
-        opt=needs(Right.CANCEL),
-        dto=Strict[rest.Cancel],
-        status_code=200,
-        responses=change(200),
-    )
-    async def cancel(
-        self,
-        data: JSONBody[rest.Cancel],
-        desk: TheDesk,
-        grant: TheGrant,
-        incident: TheIncident,
-        once: TheOnce,
-        in_flight: TheInFlight,
-        asked: TheDatum,
-    ) -> Response[bytes]:
-        """Call off, once."""
-        command = commands.Cancel(why=data.why)
-        with in_flight.hold(once):
-            done = await desk.act(incident, command, grant, Right.CANCEL, once)
-        return answered(done, asked)
-
-    @post(
-        "/{incident_id:str}/resolve",
-        operation_id="resolve_incident",
-        summary="Settle an incident on a person's word",
-        opt=needs(Right.CHANGE_INCIDENTS),
-        dto=Strict[rest.Resolve],
-        status_code=200,
-        responses=change(200),
-    )
-    async def resolve(
-        self,
-        data: JSONBody[rest.Resolve],
-        desk: TheDesk,
-        grant: TheGrant,
-        incident: TheIncident,
-        once: TheOnce,
-        in_flight: TheInFlight,
-        asked: TheDatum,
-    ) -> Response[bytes]:
-        """Settle, once."""
-        command = commands.Resolve(note=data.note)
-        with in_flight.hold(once):
-            done = await desk.act(incident, command, grant, Right.CHANGE_INCIDENTS, once)
-        return answered(done, asked)
-
-    @post(
-        "/{incident_id:str}/close",
-        operation_id="close_incident",
-        summary="Close the file",
-        description="With a result code; nothing follows.",
-        opt=needs(Right.CLOSE),
-        dto=Strict[rest.CloseIncident],
-        status_code=200,
-        responses=change(200),
-    )
-    async def close(
-        self,
-        data: JSONBody[rest.CloseIncident],
-        desk: TheDesk,
-        grant: TheGrant,
-        incident: TheIncident,
-        once: TheOnce,
-        in_flight: TheInFlight,
-        asked: TheDatum,
-    ) -> Response[bytes]:
-        """Close, once."""
-        command = commands.CloseFile(result=data.result, note=data.note)
-        with in_flight.hold(once):
-            done = await desk.act(incident, command, grant, Right.CLOSE, once)
-        return answered(done, asked)
 
 
 def in_utc(body: rest.OpenIncident) -> rest.OpenIncident:

@@ -9,33 +9,67 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
+from dispatch.api import act, actions, feedback, follow, registered
+from dispatch.api.alarms import AlarmDesk
 from dispatch.api.candidates import CandidateUnits
+from dispatch.api.device import Device
 from dispatch.api.given import provided
 from dispatch.api.health import Operations
 from dispatch.api.idempotency import HEADER, REPLAYED
+from dispatch.api.if_match import ETAG
 from dispatch.api.incidents import Incidents
+from dispatch.api.notices import Notices
 from dispatch.api.places import HEADER as DATUM_HEADER
 from dispatch.api.units import Units
-from schemas import rest
+from schemas import device, notices, register, rest, wire
+from schemas.actions import SplitIncident
+from schemas.feeds import FeedbackPage, FollowedEvent
 
 VERSION: Final = "1"
 CONTROLLERS: Final[tuple[ControllerRouterHandler, ...]] = (
     Incidents,
     CandidateUnits,
     Units,
+    Device,
+    Notices,
+    AlarmDesk,
     Operations,
+    *act.ROUTES,
+    *registered.ROUTES,
+    follow.follow,
+    feedback.feedback,
 )
 COMPONENT: Final = "#/components/schemas/{name}"
 ROOTS: Final = (
     rest.OpenIncident,
-    rest.Triage,
-    rest.Cancel,
-    rest.Resolve,
-    rest.CloseIncident,
+    *(row.body for row in actions.ACTIONS),
+    SplitIncident,
+    *(row.body for row in registered.CHANGES),
+    register.Members,
+    register.Devices,
+    register.IssueCode,
+    register.EnrolCode,
+    register.EnrolDevice,
+    register.Enrolled,
+    FollowedEvent,
+    FeedbackPage,
+    notices.SendNotice,
+    notices.WithdrawNotice,
+    notices.NoticePage,
+    notices.AtDesk,
+    notices.Present,
+    notices.AcknowledgeAlarm,
+    notices.AlarmPage,
     rest.IncidentPage,
     rest.Timeline,
     rest.Candidates,
     rest.UnitPage,
+    device.DeviceMessages,
+    device.DeviceLocation,
+    device.DeviceReplies,
+    device.DeviceInbox,
+    device.DeviceStored,
+    wire.Welcome,
     rest.Problem,
     rest.Health,
     rest.Readiness,
@@ -45,6 +79,9 @@ NULL: Final = {"type": "null"}
 KEY_SCHEMA: Final = {**TEXT, "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
 RETRIED: Final = frozenset({"409", "429", "503"})
 METHODS: Final = ("get", "post")
+OPEN_TAGS: Final = frozenset({"operations", "enrolment"})
+OWN: Final = ("desk", "in_flight", "registry", "twin", "register", "streams", "attempts")
+"""What `provided` is handed by whoever runs a service."""
 
 Json = dict[str, Any]
 
@@ -54,7 +91,10 @@ def document() -> Json:
     made = _of_litestar()
     made["components"] = {
         "schemas": msgspec.json.schema_components(ROOTS, ref_template=COMPONENT)[1],
-        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_..."}},
+        "securitySchemes": {
+            "key": {"type": "http", "scheme": "bearer", "bearerFormat": "kk_..."},
+            "phone": {"type": "http", "scheme": "bearer", "bearerFormat": "kd_..."},
+        },
     }
     made["security"] = [{"key": []}]
     made["paths"] = dict(sorted(made["paths"].items()))
@@ -90,7 +130,7 @@ def _of_litestar() -> Json:
     )
     app = Litestar(
         CONTROLLERS,
-        dependencies=provided(desk=None, in_flight=None, registry=None),
+        dependencies=provided(**dict.fromkeys(OWN)),
         openapi_config=config,
         logging_config=None,
     )
@@ -102,24 +142,35 @@ def _of_litestar() -> Json:
 
 def _complete(operation: Json) -> None:
     """Say of an operation what is done for all of its kind."""
-    if "operations" in operation["tags"]:
+    if OPEN_TAGS & {*operation["tags"]}:
         operation["security"] = []
     names = {parameter["name"]: parameter for parameter in operation.get("parameters", ())}
+    if "device" in operation["tags"]:
+        operation["security"] = [{"phone": []}]
+        names.get(DATUM_HEADER, {}).update(required=True)
     for parameter in names.values():
         _lean(parameter)
     if HEADER in names:
         names[HEADER].update(required=True, schema=KEY_SCHEMA)
     for status, response in operation["responses"].items():
-        if headers := _headers(status, frozenset(names)):
+        shows = _schema(response).get("$ref") == COMPONENT.format(name="IncidentView")
+        if headers := _headers(status, frozenset(names), tagged=shows):
             response["headers"] = {name: {"schema": TEXT} for name in headers}
 
 
-def _headers(status: str, taken: frozenset[str]) -> list[str]:
+def _schema(response: Json) -> Json:
+    """Return the schema of a response in JSON, empty where it has none."""
+    found: Json = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return found
+
+
+def _headers(status: str, taken: frozenset[str], *, tagged: bool) -> list[str]:
     """Return the headers of a response, by its status and the parameters that were taken."""
     good = status.startswith("2")
     told = {
         DATUM_HEADER: good and DATUM_HEADER in taken,
         REPLAYED: good and HEADER in taken,
+        ETAG: (good and tagged) or status == "412",
         "Location": status == "201",
         "Retry-After": status in RETRIED,
         "WWW-Authenticate": status == "401",

@@ -1,7 +1,7 @@
 """The one table from errors to HTTP: every refusal as an RFC 9457 problem."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -13,8 +13,10 @@ from litestar.exceptions import HTTPException
 from litestar.openapi.datastructures import ResponseSpec
 
 from dispatch.api.pointer import pointer_of_path
+from dispatch.api.timeline import event_view
 from dispatch.core.errors import Refusal, Temporary
-from schemas.rest import Fault, Problem
+from dispatch.desk.outdated import Outdated
+from schemas.rest import EventView, Fault, Problem
 from schemas.wire import ErrorCode
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -32,6 +34,7 @@ class Code(StrEnum):
     IN_FLIGHT = "in_flight"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    PRECONDITION_FAILED = "precondition_failed"
 
 
 class Kind(NamedTuple):
@@ -49,6 +52,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     Code.IN_FLIGHT: Kind(409, "The same change is being carried out now"),
     Code.METHOD_NOT_ALLOWED: Kind(405, "This address does not do that"),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Bodies are JSON"),
+    Code.PRECONDITION_FAILED: Kind(412, "Somebody else changed it first"),
     ErrorCode.BAD_FRAME: Kind(400, "The message cannot be read"),
     ErrorCode.UNKNOWN_TYPE: Kind(400, "There is no such message"),
     ErrorCode.INVALID: Kind(422, "A value makes no sense"),
@@ -122,6 +126,8 @@ def problem(
     *,
     faults: tuple[Fault, ...] = (),
     state: str | None = None,
+    version: int | None = None,
+    changes: Sequence[EventView] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response[bytes]:
     """Return the answer that tells a client what was refused, and why."""
@@ -134,6 +140,8 @@ def problem(
         detail=detail,
         errors=list(faults) or None,
         state=state,
+        version=version,
+        changes=list(changes) or None,
     )
     body = msgspec.json.encode(told)
     return Response(body, status_code=kind.status, media_type=MEDIA_TYPE, headers=headers)
@@ -158,6 +166,17 @@ def _headers(error: Refusal) -> dict[str, str]:
 
 def _of_refused(_: AnyRequest, error: Refused) -> Response[bytes]:
     return problem(error.code, error.detail, faults=error.faults, headers=error.headers)
+
+
+def _of_outdated(_: AnyRequest, error: Outdated) -> Response[bytes]:
+    """Tell which version there is, and what happened last and by whom."""
+    return problem(
+        Code.PRECONDITION_FAILED,
+        f"the incident has version {error.version} now",
+        version=error.version,
+        changes=[event_view(entry) for entry in error.entries],
+        headers={"ETag": f'"{error.version}"'},
+    )
 
 
 def _of_litestar(request: AnyRequest, error: HTTPException) -> Response[bytes]:
@@ -201,6 +220,7 @@ def _of_bug(request: AnyRequest, error: Exception) -> Response[bytes]:
 HANDLERS: Final[Mapping[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]]] = {
     Refusal: _of_refusal,
     Refused: _of_refused,
+    Outdated: _of_outdated,
     HTTPException: _of_litestar,
     Exception: _of_bug,
 }

@@ -1,6 +1,7 @@
 """What changes an incident itself: correct, supplement, merge, hand over, reopen, escalate, own."""
 
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from math import isfinite
 from typing import Any, Final
 
@@ -10,9 +11,10 @@ from dispatch.core import commands as c
 from dispatch.core.decision import Draft, Errand
 from dispatch.core.errors import Conflict, Invalid
 from dispatch.core.events import Event
-from dispatch.core.ladder import LEVELS
+from dispatch.core.ladder import raise_level
 from dispatch.core.lifecycle import OVER, Trigger
 from dispatch.core.offers import RINGS_S
+from dispatch.core.plans import plan_for
 from schemas.incident import Incident
 from schemas.plan import Need, Rung
 from schemas.unit import Capability
@@ -22,6 +24,8 @@ NOTE_MOST: Final = 2000
 NEEDS_MOST: Final = 8
 ALARMS: Final = frozenset({"place", "kind", "priority"})
 """A change of these rings again on the phones it concerns."""
+PLANNED_BY: Final = frozenset({"kind", "priority"})
+"""A change of these is a change of the plan, and so of the ladder."""
 
 Outcome = dict[str, Any]
 
@@ -44,8 +48,10 @@ def correct(draft: Draft, command: c.Correct) -> Outcome:
         _refuse_held_slots(draft, len(command.needs))
     before = draft.incident
     draft.incident = corrected(before, command)
+    if given & PLANNED_BY:
+        draft.set(step=_steps_taken(draft, before))
     draft.log(Event.CORRECTED, before=_told(before, given), after=_told(draft.incident, given))
-    _tell(draft, alert=bool(given & ALARMS))
+    _tell(draft, alert=bool(given & ALARMS), moved="place" in given)
     return {}
 
 
@@ -109,7 +115,7 @@ def escalate(draft: Draft, command: c.Escalate) -> Outcome:
     if command.rung is Rung.WIDEN:
         draft.set(ring_s=max(RINGS_S))
     draft.log(Event.ESCALATED, rung=command.rung, reason=command.why)
-    draft.set(level=LEVELS.get(command.rung, draft.incident.level))
+    raise_level(draft, command.rung)
     return {}
 
 
@@ -178,6 +184,13 @@ def _refuse_held_slots(draft: Draft, slots: int) -> None:
         raise Conflict("somebody holds a slot that would go", state=draft.incident.status)
 
 
+def _steps_taken(draft: Draft, before: Incident) -> int:
+    """Return how many steps of the ladder now in force need not be taken any more."""
+    ladder = plan_for(before.kind, before.priority).steps
+    taken = {step.rung for step in ladder[: before.step]}
+    return sum(1 for _ in takewhile(lambda step: step.rung in taken, draft.context.plan.steps))
+
+
 def _told(incident: Incident, names: set[str]) -> Outcome:
     """Return the corrected fields for the log; a place by its coordinates."""
     fields = asdict(incident)
@@ -189,12 +202,12 @@ def _told(incident: Incident, names: set[str]) -> Outcome:
     return told
 
 
-def _tell(draft: Draft, *, alert: bool) -> None:
-    """Tell whoever is asked or sent; who cannot come in time any more is asked no longer."""
+def _tell(draft: Draft, *, alert: bool, moved: bool = False) -> None:
+    """Tell whoever is asked or sent; who is too far from the corrected place is asked no more."""
     for offer in draft.live_offers():
         eta_s = draft.context.field.eta_s(offer.unit_id)
-        beyond = isfinite(eta_s) and eta_s > max(RINGS_S)
-        if beyond or offer.slot >= len(draft.incident.needs):
+        too_far = moved and eta_s > max(RINGS_S)
+        if too_far or offer.slot >= len(draft.incident.needs):
             draft.end_offer(offer, Trigger.WITHDRAW, Event.WITHDRAWN, OfferEndWhy.WITHDRAWN)
         else:
             draft.renew_offer(offer, alert=alert, eta_s=eta_s if isfinite(eta_s) else None)

@@ -137,8 +137,7 @@ def _from_controlled(draft: Draft) -> tuple[Trigger, Outcome] | None:
 
 
 def _all_resolved(draft: Draft) -> bool:
-    finished = any(t.state is A.RESOLVED for t in draft.tasks.values())
-    return finished and not draft.live_tasks()
+    return bool(draft.filled_before()) and not draft.live_tasks()
 
 
 FOLLOWS: Final[Mapping[S, Callable[[Draft], tuple[Trigger, Outcome] | None]]] = {

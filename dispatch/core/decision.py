@@ -175,8 +175,11 @@ class Draft:
     def filled_before(self) -> frozenset[int]:
         """Return the slots whose holder has finished its task."""
         resolved = (a for a in self.tasks.values() if a.state is AssignmentState.RESOLVED)
-        since = self.incident.reopened_at
-        return frozenset(a.slot for a in resolved if since is None or a.assigned_at >= since)
+        return frozenset(a.slot for a in resolved if self.counts(a.assigned_at))
+
+    def counts(self, began: Instant) -> bool:
+        """Say whether what began then is of the incident as it goes on, not as it was reopened."""
+        return self.incident.reopened_at is None or began >= self.incident.reopened_at
 
     def offer_to(self, offer_id: OfferId, unit_id: UnitId) -> Offer:
         """Return the unit's own offer; another unit's is as unknown as one that never was."""
@@ -257,6 +260,10 @@ class Draft:
         self.offers[offer.id] = replace(offer, seen_at=self.now)
         self.log(Event.SEEN, offer.unit_id, offer=offer.id)
 
+    def bar(self, offer_id: OfferId) -> None:
+        """Keep the engine from asking this unit again: a person has called it back."""
+        self.offers[offer_id] = replace(self.offers[offer_id], barred=True)
+
     def annotate(self, note: str, outcome: str) -> None:
         """Keep a member's own words beside the step just logged."""
         last = self.entries[-1]
@@ -266,7 +273,8 @@ class Draft:
 
     def renew_offer(self, offer: Offer, *, alert: bool, eta_s: float | None = None) -> None:
         """Tell a unit that is being asked what is new of the incident, or of its way there."""
-        renewed = replace(offer, rev=offer.rev + 1, eta_s=round(eta_s or offer.eta_s, 1))
+        newest = offer.eta_s if eta_s is None else round(eta_s, 1)
+        renewed = replace(offer, rev=offer.rev + 1, eta_s=newest)
         self.offers[offer.id] = renewed
         frame = offer_update(self.incident, renewed, alert=alert)
         self._send(offer.unit_id, offer.id, frame, offer.exp_at)

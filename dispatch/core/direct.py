@@ -35,6 +35,8 @@ def ask(draft: Draft, command: c.Ask) -> Outcome:
     if any(offer.unit_id == command.unit_id for offer in draft.live_offers()):
         raise Conflict("the unit is being asked already", state=UnitState.OFFERED)
     slot = _slot(draft, command.slot)
+    _refuse_one_too_many(draft, slot)
+    _open(draft)
     offer = draft.ask(_reachable(candidate), slot, draft.incident.ring_s)
     return {"offer": offer.id}
 
@@ -45,8 +47,9 @@ def order(draft: Draft, command: c.Order) -> Outcome:
     slot = _slot(draft, command.slot)
     holder = draft.holder(slot)
     if holder is not None and command.slot is None:
-        slot = _one_more(draft, Need())
-    elif holder is not None:
+        slot, holder = _one_more(draft, Need()), None
+    _open(draft)
+    if holder is not None:
         overtake(draft, holder)
     _answer_own_offers(draft, command.unit_id)
     task = draft.order(command.unit_id, slot, candidate.eta_s, Role.PRIMARY)
@@ -60,6 +63,7 @@ def withdraw(draft: Draft, command: c.WithdrawOffer) -> Outcome:
         raise NotFound("no such offer")
     draft.end_offer(offer, Trigger.WITHDRAW, Event.WITHDRAWN, OfferEndWhy.WITHDRAWN)
     draft.annotate(command.why, "")
+    draft.bar(offer.id)
     return {}
 
 
@@ -89,11 +93,9 @@ def pin(draft: Draft, command: c.Pin) -> Outcome:
 
 
 def _free(draft: Draft, unit_id: UnitId) -> Candidate:
-    """Return a unit that can be asked or sent at all; whoever sends one has triaged."""
+    """Return a unit that can be asked or sent at all."""
     if draft.incident.status in OVER:
         raise Conflict("the incident is over", state=draft.incident.status)
-    if draft.incident.status is Status.REPORTED:
-        draft.move(Trigger.OPEN)
     candidate = draft.context.field.candidate(unit_id)
     if candidate is None:
         raise NotFound("no such unit")
@@ -103,6 +105,19 @@ def _free(draft: Draft, unit_id: UnitId) -> Candidate:
     if any(task.unit_id == unit_id for task in draft.live_tasks()):
         raise Conflict("the unit has this task already", state=UnitState.ENGAGED)
     return candidate
+
+
+def _open(draft: Draft) -> None:
+    """Open what was only reported: whoever asks or sends a unit has triaged it."""
+    if draft.incident.status is Status.REPORTED:
+        draft.move(Trigger.OPEN)
+
+
+def _refuse_one_too_many(draft: Draft, slot: int) -> None:
+    """Hold a person to the bound of the engine: so many units are asked for one slot at most."""
+    most = draft.context.plan.most
+    if sum(offer.slot == slot for offer in draft.live_offers()) >= most:
+        raise Conflict(f"{most} units are being asked for the slot", state=draft.incident.status)
 
 
 def _reachable(candidate: Candidate) -> Candidate:

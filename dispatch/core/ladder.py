@@ -23,6 +23,9 @@ LEVELS: Final[Mapping[Rung, Level]] = {
     Rung.PROFESSIONALS: Level.DISTRICT,
 }
 
+WIDTH: Final = tuple(Level)
+"""The levels of command, the widest last."""
+
 UNTIL: Final[Mapping[str, Callable[[Draft], bool]]] = {
     "accepted": lambda draft: bool(draft.live_tasks()),
     "arrived": lambda draft: draft.incident.arrived_at is not None,
@@ -59,7 +62,13 @@ def take(draft: Draft, step: Step) -> None:
             widen(draft, step.ring_s, reason)
         return
     draft.log(Event.ESCALATED, rung=step.rung, reason=reason if step.after_s else "life at stake")
-    draft.set(level=LEVELS.get(step.rung, draft.incident.level))
+    raise_level(draft, step.rung)
+
+
+def raise_level(draft: Draft, rung: Rung) -> None:
+    """Give command to the level a rung calls, unless a wider one has it already."""
+    levels = (LEVELS.get(rung, Level.GRID), draft.incident.level)
+    draft.set(level=max(levels, key=WIDTH.index))
 
 
 def next_wake(draft: Draft) -> Instant | None:

@@ -43,11 +43,15 @@ LEFT_US: Final = frozenset(
 
 
 def excluded(draft: Draft) -> frozenset[UnitId]:
-    """Return the units not to be asked (again): being asked, said no, have the task, or left it."""
-    asked = {o.unit_id for o in draft.offers.values() if o.state in NOT_AGAIN}
-    tasked = {a.unit_id for a in draft.live_tasks()}
-    left = {a.unit_id for a in draft.tasks.values() if a.state in LEFT_US}
-    return frozenset(asked | tasked | left)
+    """Return the units not to be asked (again): being asked, said no, have the task, or left it.
+
+    What was before a reopening bars nobody: it begins again.
+    """
+    asked = (o for o in draft.offers.values() if o.barred or o.state in NOT_AGAIN)
+    left = (a for a in draft.tasks.values() if a.state in LEFT_US)
+    told = {o.unit_id for o in asked if draft.counts(o.sent_at)}
+    told |= {a.unit_id for a in left if draft.counts(a.assigned_at)}
+    return frozenset(told | {a.unit_id for a in draft.live_tasks()})
 
 
 def searches(draft: Draft) -> bool:

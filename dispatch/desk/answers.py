@@ -6,12 +6,13 @@ import msgspec
 
 from dispatch.core.decision import Decision
 from dispatch.core.errors import Conflict, Refusal, Temporary
+from dispatch.core.lifecycle import unit_state
 from dispatch.live.fleet import Fleet
 from dispatch.ports import Answer
 from schemas.base import Instant
 from schemas.incident import Assignment, Case, Incident, Offer
 from schemas.rest import AssignmentView, IncidentView, OfferView, Position, UnitView
-from schemas.unit import Unit
+from schemas.unit import Link, Unit, UnitRow
 from schemas.wire import Err, Ok
 
 CREATED: Final = 201
@@ -71,6 +72,41 @@ def unit_view(fleet: Fleet, unit: Unit, now: Instant) -> UnitView:
         position=Position(lon=standing.place.lon, lat=standing.place.lat),
         position_age_s=standing.age_s,
         on_duty=fleet.on_duty(unit.id),
+        min_crew=unit.min_crew,
+        fixed=unit.fixed,
+    )
+
+
+def registered_view(fleet: Fleet, row: UnitRow, now: Instant) -> UnitView:
+    """Return a unit as it stands once a change of what is registered is written."""
+    unit, now_s = row.unit, now.timestamp()
+    known = unit.id in fleet
+    home = Position(lon=unit.lon, lat=unit.lat)
+    standing = fleet.standing(unit.id, now_s) if known else None
+    seen = standing if standing and standing.age_s is not None else None
+    return UnitView(
+        id=unit.id,
+        code=unit.code,
+        name=unit.name,
+        kind=unit.kind,
+        jurisdiction=unit.juris,
+        state=unit_state(
+            disabled=unit.disabled,
+            engaged=row.engaged,
+            open_offers=row.open_offers,
+            on_duty=row.on_duty,
+            paused=row.paused,
+            min_crew=unit.min_crew,
+        ),
+        link=fleet.link(unit.id, now_s) if known else Link.OFFLINE,
+        moves=unit.moves,
+        capabilities=unit.capabilities,
+        home=home,
+        position=Position(lon=seen.place.lon, lat=seen.place.lat) if seen else home,
+        position_age_s=seen.age_s if seen else None,
+        on_duty=row.on_duty,
+        min_crew=unit.min_crew,
+        fixed=unit.fixed,
     )
 
 

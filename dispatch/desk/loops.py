@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from dispatch.auth import Grant, Role
-from dispatch.core.errors import Refusal
+from dispatch.core.errors import Refusal, Temporary
 from dispatch.desk.desk import Desk
 from dispatch.desk.phones import Phones
 from dispatch.desk.self_check import SelfCheck
@@ -22,6 +22,7 @@ DUE_EVERY_S: Final = 0.25
 DUE_MOST: Final = 100
 DUE_AT_ONCE: Final = 8
 ACKS_EVERY_S: Final = 0.25
+ADDRESSES_EVERY_S: Final = 0.5
 POSITIONS_EVERY_S: Final = 1.0
 REREAD_EVERY_S: Final = 10.0
 SWEEP_SOON_S: Final = 0.5
@@ -53,6 +54,7 @@ class Loops:
         """Start everything in a group."""
         beats: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (ACKS_EVERY_S, self._phones.flush_acks),
+            (ADDRESSES_EVERY_S, self._phones.sleepers.flush),
             (POSITIONS_EVERY_S, self.keep_positions),
             (SWEEP_SOON_S, self.reread_freed),
             (REREAD_EVERY_S, self.reread_busy),
@@ -64,6 +66,8 @@ class Loops:
         ]
         self._tasks = [group.create_task(self._every(s, work)) for s, work in beats]
         self._tasks.append(group.create_task(self._due()))
+        self._tasks.append(group.create_task(self._desk.notices.run()))
+        self._tasks.append(group.create_task(self._desk.alarms.run()))
         self._desk.alive = self.alive
 
     def alive(self) -> bool:
@@ -83,8 +87,13 @@ class Loops:
             except StoreAway as away:
                 self._desk.store_answers = False
                 log.warning("store_away", work=work.__name__, error=str(away))
+            except Exception:
+                # The other loops keep the clocks of incidents running: one fault must not end them.
+                log.exception("loop_failed", work=work.__name__)
+                self._desk.metrics.clock_failures.inc()
             else:
-                self._desk.store_answers = True
+                # Only what asks the store every time knows that it answers.
+                self._desk.store_answers |= work == self.follow_registry
 
     # Clocks. ---------------------------------------------------------------------------------
 
@@ -121,11 +130,15 @@ class Loops:
                 await self._desk.tick(due)
             except Refusal as refusal:
                 log.warning("clock_refused", incident=due.incident_id, code=refusal.code)
+                if due.kind == "order" and not isinstance(refusal, Temporary):
+                    # The unit cannot go there any more, and will not tomorrow either.
+                    await self._desk.store.drop_due(due.id)
             except Exception:
                 # One incident that cannot be decided must not stop the clocks of all others; its
                 # row stays, and is tried again when its lease is over.
                 log.exception("clock_failed", incident=due.incident_id)
                 self._desk.metrics.clock_failures.inc()
+                await self._desk.clock_failed(due.incident_id)
 
     async def _search_again(self) -> None:
         """Search at once for those short of units, when one has become free."""
@@ -154,7 +167,8 @@ class Loops:
             )
 
     async def reread_freed(self) -> None:
-        """Read again the units whose state may be other than memory thinks."""
+        """Read again the cases and units that may be other than memory thinks."""
+        await self._desk.catch_up()
         ids, self._desk.reread = self._desk.reread, set()
         await self._reread(sorted(ids))
 

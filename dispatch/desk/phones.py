@@ -1,7 +1,7 @@
 """The desk as phones see it: identity, state, commands, fixes, acknowledgements."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from dispatch.auth import token_hash
 from dispatch.core.commands import (
     Accept,
     Assist,
@@ -28,13 +27,19 @@ from dispatch.core.errors import (
     NotOnDuty,
     Refusal,
     Temporary,
-    Unauthenticated,
     Unavailable,
 )
 from dispatch.core.fixes import Fix, judge
 from dispatch.core.frames import assign_frame, offer_frame
+from dispatch.core.lifecycle import DUTY, Trigger, advance
 from dispatch.desk import answers
 from dispatch.desk.desk import Desk
+from dispatch.desk.epoch import Epoch
+from dispatch.desk.presence import Presence
+from dispatch.desk.sleepers import Sleepers
+from dispatch.desk.tokens import NewToken, Tokens, no_new_tokens
+from dispatch.live.fleet import FRESH_S
+from dispatch.live.lead import Places, lead_of, stands_for
 from dispatch.ports import (
     AlreadyAnswered,
     Answer,
@@ -47,29 +52,28 @@ from dispatch.ports import (
 )
 from geo.datum import Datum
 from schemas import wire
-from schemas.base import AssignmentId, DeviceId, IncidentId, OfferId
+from schemas.alarm import AlarmKind
+from schemas.base import AssignmentId, DeviceId, IncidentId, MemberId, OfferId
 from schemas.plan import IncidentKind
 from schemas.rest import OpenIncident, Place
 from schemas.unit import Duty, UnitState
 
 log = structlog.get_logger()
 
-POLICY: Final = wire.Policy(
-    state={
-        UnitState.AVAILABLE: wire.Cadence(every_s=60, move_m=50, hb=30),
-        UnitState.PAUSED: wire.Cadence(every_s=180, move_m=200, hb=30),
-        UnitState.OFFERED: wire.Cadence(every_s=3, move_m=10, hb=5),
-        UnitState.ENGAGED: wire.Cadence(every_s=3, move_m=10, hb=5),
-        "fixed": wire.Cadence(every_s=180, move_m=50, hb=30),
-        "on_scene": wire.Cadence(every_s=15, move_m=25, hb=5),
-    }
-)
 DUTIES: Final = {
     wire.DutyCall.ON: Duty.ON,
     wire.DutyCall.PAUSE: Duty.PAUSED,
     wire.DutyCall.OFF: Duty.OFF,
 }
+CLOCKS: Final = {
+    Duty.ON: Trigger.CREW_ON,
+    Duty.PAUSED: Trigger.CREW_PAUSED,
+    Duty.OFF: Trigger.CREW_OFF,
+}
 DUTY_TRIES: Final = 3
+LATE_REPORTS: Final = 2
+LATE_S: Final = 60.0
+"""A lead's position is old after so many reports that should have come, and a minute."""
 TITLE_CHARS: Final = 80
 SOS_TITLE: Final = "队员求助 SOS"
 _answer: Final[msgspec.json.Decoder[wire.Ok | wire.Err]] = msgspec.json.Decoder(wire.Ok | wire.Err)
@@ -78,14 +82,23 @@ _answer: Final[msgspec.json.Decoder[wire.Ok | wire.Err]] = msgspec.json.Decoder(
 class Phones:
     """The desk as phones see it."""
 
-    def __init__(self, desk: Desk, epoch: str) -> None:
+    def __init__(self, desk: Desk, epoch: str, *, new_token: NewToken = no_new_tokens) -> None:
         self.clock: Clock = desk.clock
-        self.epoch = epoch
+        self.presence = Presence(desk)
+        self.sleepers = Sleepers(desk, self.presence)
+        self._epoch = Epoch(epoch, desk.store, desk.clock)
+        self._tokens = Tokens(desk.store, desk.roster, desk.clock, new_token)
         self._desk = desk
         self._roster = desk.roster
-        self._last: dict[DeviceId, Fix] = {}
+        self._places = Places()
         self._acks: dict[DeviceId, int] = {}
-        self._online = 0
+        desk.changed = self.presence.changed
+        desk.reread_all = self.presence.registered
+
+    @property
+    def epoch(self) -> str:
+        """Return which life of the store the streams belong to."""
+        return self._epoch.name
 
     # Who. ------------------------------------------------------------------------------------
 
@@ -93,37 +106,50 @@ class Phones:
         """Return whose token this is.
 
         Raises:
-            Unauthenticated: a look-up said no.
+            Unauthenticated: a look-up said no, or the token has ended.
             Unavailable: it could not be looked up.
         """
-        hashed = token_hash(token)
-        known = self._roster.find(hashed)
-        if known is not None:
-            return known
-        try:
-            found = await self._desk.store.identify(hashed)
-        except StoreAway as away:
-            raise Unavailable("cannot check the token now") from away
-        if found is None:
-            raise Unauthenticated("unknown or revoked token")
-        self._roster.add(hashed, found)
-        return found
+        return await self._tokens.identify(token)
+
+    def barred(self, identity: Identity) -> wire.Close | None:
+        """Return the close of a phone that may not be here whatever its token."""
+        return self.presence.barred(identity)
 
     def connected(self, identity: Identity) -> None:
         """Count a phone in."""
-        self._online += 1
-        self._desk.metrics.phones.set(self._online)
-        self._desk.fleet.connected(identity.unit_id, +1)
+        self.presence.connected(identity)
 
     def disconnected(self, identity: Identity) -> None:
         """Count a phone out."""
-        self._online -= 1
-        self._desk.metrics.phones.set(self._online)
-        self._desk.fleet.connected(identity.unit_id, -1)
+        self.presence.disconnected(identity)
+        self.sleepers.look(identity.device_id)
 
     def online(self) -> int:
         """Return how many phones are connected."""
-        return self._online
+        return self.presence.online()
+
+    def quiet(self, identity: Identity, *, quiet: bool) -> None:
+        """Note that a connected phone was not heard in time, or is heard again."""
+        self.presence.quiet(identity, quiet=quiet)
+
+    def mode(self, identity: Identity, mode: wire.Mode) -> None:
+        """Note what an app can do now."""
+        self.presence.mode(identity, mode)
+        self.sleepers.look(identity.device_id)
+
+    def push_address(self, identity: Identity, push: wire.PushAddress) -> None:
+        """Take where a phone is woken when its app sleeps; on disk within a second."""
+        self.sleepers.address(identity, push)
+
+    async def lost(self, identity: Identity, seq: int) -> None:
+        """Begin a new epoch for all phones: this one holds a row that the store never gave."""
+        if await self._epoch.lost(identity.device_id, seq):
+            self.presence.resync()
+            await self._desk.alarms.ring(
+                AlarmKind.LOST_ROWS,
+                "a phone holds what the store never gave: rows were lost",
+                identity.juris.partition(".")[0],
+            )
 
     # What it is told. ------------------------------------------------------------------------
 
@@ -134,16 +160,18 @@ class Phones:
         offers = self._desk.board.offers_to(unit_id) if duty is Duty.ON else []
         tasks = self._desk.board.tasks_of(unit_id)
         known = unit_id in self._desk.fleet
+        crew = self._roster.crew(unit_id)
+        lead = lead_of(crew, [task for _, task in tasks])
         return wire.PhoneState(
             duty=duty,
             unit_state=self._desk.fleet.state(unit_id) if known else UnitState.OFF,
             offers=[offer_frame(incident, offer, now) for incident, offer in offers],
             assigns=[assign_frame(incident, task) for incident, task in tasks],
             crew=[
-                wire.CrewMember(member=m.id, name=m.name, duty=m.duty)
-                for m in self._roster.crew(unit_id)
+                wire.CrewMember(member=m.id, name=m.name, duty=m.duty, lead=m.id == lead)
+                for m in crew
             ],
-            policy=POLICY,
+            policy=self.presence.policy(identity),
         )
 
     def head(self, device_id: DeviceId) -> int:
@@ -154,6 +182,14 @@ class Phones:
         """Return a phone's waiting mail above a seq; raise `StoreAway` while it cannot be read."""
         return await self._desk.store.outbox(device_id, after, limit, self.clock.now())
 
+    def notices_till(self, device_id: DeviceId) -> int:
+        """Return the seq of the last notice that waits for a phone; 0 where none does."""
+        return self._desk.notices.till(device_id)
+
+    async def notices(self, device_id: DeviceId, after: int, limit: int) -> Sequence[Outbox]:
+        """Return the notices that wait for a phone above a seq; raise `StoreAway`."""
+        return await self._desk.notices.mail(device_id, after, limit)
+
     # What it says. ---------------------------------------------------------------------------
 
     def acknowledge(self, device_id: DeviceId, seq: int) -> bool:
@@ -162,6 +198,7 @@ class Phones:
             return False
         if seq > self._acks.get(device_id, 0):
             self._acks[device_id] = seq
+        self._desk.notices.acknowledged(device_id, seq)
         return True
 
     async def flush_acks(self) -> None:
@@ -183,7 +220,7 @@ class Phones:
         self._require_duty(identity)
         now_s = self.clock.now().timestamp()
         bad: list[tuple[int, str]] = []
-        last = self._last.get(identity.device_id)
+        before = last = self._places.last(identity.member_id)
         for index, raw in enumerate(frame.f):
             verdict = judge(raw, frame.d, frame.ts, now_s, last)
             if isinstance(verdict, Fix):
@@ -191,13 +228,21 @@ class Phones:
             else:
                 bad.append((index, verdict))
                 self._desk.metrics.fixes.labels(verdict).inc()
-        self._take(identity, last)
+        if last is not None and last is not before:
+            self._take(identity, last)
         return bad
 
-    def _take(self, identity: Identity, fix: Fix | None) -> None:
-        if fix is not None and self._last.get(identity.device_id) is not fix:
-            self._last[identity.device_id] = fix
-            self._desk.fleet.fix(identity.unit_id, fix)
+    def _take(self, identity: Identity, fix: Fix) -> None:
+        """Keep a member's fix; let it be the unit's where he is its lead, or the lead's is old."""
+        unit_id, member_id = identity.unit_id, identity.member_id
+        crew = self._roster.crew(unit_id)
+        tasks = [task for _, task in self._desk.board.tasks_of(unit_id)]
+        if not stands_for(self._roster.member(unit_id, member_id), tasks):
+            self._places.keep(member_id, fix)
+            return
+        old_s = LATE_REPORTS * self.presence.cadence(identity).every_s + LATE_S
+        if self._places.take(unit_id, member_id, fix, lead_of(crew, tasks), old_s):
+            self._desk.fleet.fix(unit_id, fix)
 
     def _require_duty(self, identity: Identity) -> None:
         if self._roster.duty(identity.unit_id, identity.member_id) is not Duty.OFF:
@@ -207,6 +252,8 @@ class Phones:
 
     async def command(self, identity: Identity, frame: wire.UnitCommand) -> wire.Ok | wire.Err:
         """Carry out a command once, and answer it; the same id hears the same answer."""
+        if isinstance(frame, wire.Refresh):
+            return await self._refresh(identity, frame)
         once = Once(scope=f"device:{identity.device_id}", id=frame.id, digest=_digest(frame))
         try:
             answer = await self._answer(identity, frame, once)
@@ -218,11 +265,21 @@ class Phones:
             return await self._remembered(once, answers.err(frame.id, refusal))
         return _answer.decode(answer.body)
 
+    async def _refresh(self, identity: Identity, frame: wire.Refresh) -> wire.Ok | wire.Err:
+        try:
+            return await self._tokens.refresh(identity, frame)
+        except Refusal as refusal:
+            return answers.err(frame.id, refusal)
+
     async def _answer(self, identity: Identity, frame: wire.UnitCommand, once: Once) -> Answer:
         if isinstance(frame, wire.SetDuty):
             return await self._clock_in(identity, frame, once)
+        if isinstance(frame, wire.NoticeRead):
+            return await self._desk.notices.read(identity, frame, once)
         if isinstance(frame, wire.Report | wire.Sos):
             return await self._open(identity, frame, once)
+        if isinstance(frame, wire.OfferReply):
+            self._require_crew(identity, frame)
         incident_id = await self._incident_of(frame)
         outcome = await self._desk.carry_out(
             incident_id,
@@ -232,6 +289,11 @@ class Phones:
             lambda decision: answers.to_phone(frame.id, decision),
         )
         return outcome.answer
+
+    def _require_crew(self, identity: Identity, frame: wire.OfferReply) -> None:
+        for member_id in frame.crew or ():
+            if self._roster.member(identity.unit_id, MemberId(member_id)) is None:
+                raise Invalid("no such member of this unit", path="crew")
 
     async def _open(self, identity: Identity, frame: wire.Report | wire.Sos, once: Once) -> Answer:
         """Open what a member reports; lower priorities wait for triage unless he takes it on."""
@@ -270,12 +332,16 @@ class Phones:
         )
 
     def _sos_place(self, identity: Identity, frame: wire.Sos) -> Place:
-        """Return where help is needed: the place sent, else where the unit stands."""
+        """Return where help is needed: the place sent, else the member's last, else the unit's."""
         if frame.fix is not None and frame.d is not None:
             return Place(lon=frame.fix.lon, lat=frame.fix.lat, datum=frame.d)
         if identity.unit_id not in self._desk.fleet:
             raise Invalid("a place is needed: this unit is not known", path="fix")
-        standing = self._desk.fleet.standing(identity.unit_id, self.clock.now().timestamp())
+        now_s = self.clock.now().timestamp()
+        last = self._places.last(identity.member_id)
+        if last is not None and last.at_s >= now_s - FRESH_S:
+            return Place(lon=last.lon, lat=last.lat, datum=Datum.WGS84)
+        standing = self._desk.fleet.standing(identity.unit_id, now_s)
         return Place(lon=standing.place.lon, lat=standing.place.lat, datum=Datum.WGS84)
 
     async def _incident_of(self, frame: wire.UnitCommand) -> IncidentId:
@@ -299,6 +365,9 @@ class Phones:
     async def _clock_in(self, identity: Identity, frame: wire.SetDuty, once: Once) -> Answer:
         """Clock a member in or out; on a call, leaving waits for the release."""
         duty = DUTIES[frame.s]
+        before = self._roster.duty(identity.unit_id, identity.member_id)
+        if duty is not before:
+            advance(DUTY, before, CLOCKS[duty])
         change = DutyChange(
             device_id=identity.device_id,
             unit_id=identity.unit_id,
@@ -313,9 +382,8 @@ class Phones:
         for _ in range(DUTY_TRIES):
             try:
                 loaded = await self._desk.store.load(None, once)
-                if loaded.answer is not None:
-                    return _replayed(loaded.answer, same=loaded.same_payload)
-                await self._desk.store.set_duty(change, once, answer)
+                if loaded.answer is None:
+                    await self._desk.store.set_duty(change, once, answer)
                 await self._desk.refresh([identity.unit_id])
             except AlreadyAnswered:
                 continue
@@ -323,7 +391,7 @@ class Phones:
                 await asyncio.sleep(0)
             else:
                 self._desk.poke.set()
-                return answer
+                return _replayed(loaded.answer or answer, same=loaded.same_payload)
         raise Unavailable("the store does not answer; try again")
 
     async def _remembered(self, once: Once, err: wire.Err) -> wire.Err:

@@ -12,26 +12,32 @@ from typing import Any, Final
 import structlog
 
 from dispatch.core.errors import Refusal, Temporary, Unauthenticated
-from dispatch.gateway.frames import Template, template
+from dispatch.gateway.app_version import Oldest
+from dispatch.gateway.frames import Template, kept, template, turned
 from dispatch.gateway.hub import Hub
-from dispatch.gateway.limits import BREATH_FRAMES, PART_WITHIN_S, Porch
+from dispatch.gateway.limits import BREATH_FRAMES, PART_WITHIN_S, SWEEP_ROWS, Porch
 from dispatch.gateway.outbox import Outbox
 from dispatch.gateway.phones import Phones
 from dispatch.gateway.session import (
+    NO_APPS,
     Acked,
     Actions,
     Do,
     Identify,
+    Moded,
     Part,
     Phase,
+    Quiet,
     Send,
     Session,
     Store,
 )
-from dispatch.ports import Identity
+from dispatch.ports import Identity, StoreAway
+from dispatch.ports import Outbox as Kept
 from geo.datum import Datum
 from schemas import wire
-from schemas.wire import Close, Err, ErrorCode, Hello, Loc, ServerFrame, UnitCommand
+from schemas.base import ms
+from schemas.wire import Close, Err, ErrorCode, Hello, Loc, Ok, Refresh, ServerFrame, UnitCommand
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -50,6 +56,7 @@ class Connection:
     __slots__ = (
         "_abort",
         "_address",
+        "_asked_at",
         "_at_door",
         "_gone",
         "_hub",
@@ -91,6 +98,7 @@ class Connection:
         address: str,
         part_within_s: float = PART_WITHIN_S,
         abort: Callable[[], None] | None = None,
+        oldest: Oldest = NO_APPS,
     ) -> None:
         self.told = self.queued = 0
         self.lags = False
@@ -104,7 +112,8 @@ class Connection:
         self._gone = False
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._session = Session(self._loop.time())
+        self._session = Session(self._loop.time(), oldest)
+        self._asked_at = self._session.due_at
         self._outbox = Outbox()
         self._work: list[Work] = []
         self._worker: asyncio.Task[None] | None = None
@@ -113,7 +122,7 @@ class Connection:
 
     async def serve(self) -> None:
         """Listen until the socket is closed, by either side. Our faults close this one only."""
-        self._hub.watch(self, self._session.due_at)
+        self._hub.watch(self, self._asked_at)
         try:
             await self._listen()
         except asyncio.CancelledError:
@@ -165,6 +174,12 @@ class Connection:
                     self._acknowledge(seq)
                 case Do() | Identify():
                     self._soon(action)
+                case Quiet(quiet):
+                    self._phones.quiet(self.identity, quiet=quiet)
+                    self._hurry()
+                case Moded(mode):
+                    self._phones.mode(self.identity, mode)
+                    self._hurry()
                 case Part():
                     self._close(action)
 
@@ -203,11 +218,14 @@ class Connection:
     async def _carry_out_one(self, work: Work) -> None:
         match work:
             case Do(command):
-                self._act((self._session.answered(await self._reply(command)),))
+                reply = await self._reply(command)
+                if isinstance(command, Refresh) and isinstance(reply, Ok):
+                    self._token_ends(reply.result["till"])
+                self._act((self._session.answered(reply),))
             case Identify(hello):
                 await self._identify(hello)
 
-    async def _reply(self, command: UnitCommand) -> wire.Ok | Err:
+    async def _reply(self, command: UnitCommand) -> Ok | Err:
         """Return the desk's answer; a fault of ours is answered too, or the phone would wait."""
         try:
             return await self._phones.command(self.identity, command)
@@ -221,7 +239,7 @@ class Connection:
             return
         try:
             identity = await self._phones.identify(hello.tok)
-            self._welcome(hello, identity)
+            await self._let_in(hello, identity)
         except Unauthenticated:
             self.close(Close.AUTH_INVALID)
         except Temporary:
@@ -232,6 +250,24 @@ class Connection:
         finally:
             self._hub.end_check()
 
+    async def _let_in(self, hello: Hello, identity: Identity) -> None:
+        barred = self._phones.barred(identity)
+        if barred is None and not self._hub.has_room(identity):
+            barred = Close.FORBIDDEN
+        if barred is not None:
+            self.close(barred)
+            return
+        head = self._phones.head(identity.device_id)
+        if hello.epoch == self._phones.epoch and (hello.ack or 0) > head:
+            await self._alarm(identity, hello.ack or 0, head)
+        self._welcome(hello, identity)
+
+    async def _alarm(self, identity: Identity, ack: int, head: int) -> None:
+        """Tell that a phone holds rows of this epoch that the store does not."""
+        self._hub.stats.lost_rows += 1
+        log.error("rows_lost", device=identity.device_id, ack=ack, head=head)
+        await self._phones.lost(identity, ack)
+
     def _welcome(self, hello: Hello, identity: Identity) -> None:
         """Take the seat, then tell the truth: whatever is pushed from here on comes after it."""
         if self._session.phase is Phase.OVER:
@@ -241,7 +277,13 @@ class Connection:
         self._known = True
         self.told = self.queued = head = self._phones.head(identity.device_id)
         self._hub.enter(self)
-        self._alarm_if_lost(hello, head)
+        if hello.push is not None:
+            self._phones.push_address(identity, hello.push)
+        if identity.expires_at is not None:
+            self._token_ends(ms(identity.expires_at))
+        till = self._phones.notices_till(identity.device_id)
+        held = (hello.ack or 0) if hello.epoch == self._phones.epoch else 0
+        self.lags = till > held
         self._act(
             self._session.welcome(
                 hello,
@@ -250,14 +292,41 @@ class Connection:
                 head=head,
                 state=self._phones.state(identity),
                 online=self._phones.online(),
+                till=till if self.lags else None,
             )
         )
+        self._hurry()
+        if self.lags:
+            self._hub.spawn(self._replay(held))
 
-    def _alarm_if_lost(self, hello: Hello, head: int) -> None:
-        """Tell that a phone holds rows of this epoch that the store does not."""
-        if hello.epoch == self._phones.epoch and (hello.ack or 0) > head:
-            self._hub.stats.lost_rows += 1
-            log.error("rows_lost", device=self.identity.device_id, ack=hello.ack, head=head)
+    async def _replay(self, after: int) -> None:
+        """Hand over the notices that wait; what was committed since the welcome follows."""
+        try:
+            while rows := await self._waiting(after):
+                for row in rows:
+                    form = template(turned(kept(row.frame), self.datum), row.at)
+                    self.deliver(form, row.seq)
+                after = rows[-1].seq
+                if self._writer is not None:
+                    await asyncio.wait({self._writer})
+        except (StoreAway, Temporary):
+            self.close(Close.OVERLOADED)
+        except Exception:
+            log.exception("replay_failed", device=self.identity.device_id)
+            self.close(Close.INTERNAL)
+        self.lags = False
+        self._hub.caught_up()
+
+    async def _waiting(self, after: int) -> list[Kept]:
+        """Return some more notices of the time before the welcome; none where nobody listens."""
+        if self._gone or self._parting is not None or after >= self.told:
+            return []
+        rows = await self._phones.notices(self.identity.device_id, after, SWEEP_ROWS)
+        return [row for row in rows if row.seq <= self.told]
+
+    def _token_ends(self, at_ms: float) -> None:
+        left_s = (at_ms - ms(self._phones.clock.now())) / 1000
+        self._session.token_ends(self._loop.time() + left_s)
 
     # Writing. ------------------------------------------------------------------------------------
 
@@ -267,6 +336,9 @@ class Connection:
 
     def refresh(self, key: str, frame: ServerFrame) -> None:
         """Queue a frame in place of the one that waits under `key`. Never waits."""
+        if isinstance(frame, wire.Policy):
+            self._session.pace(frame)
+            self._hurry()
         self._queued(took=self._outbox.refresh(key, template(frame)))
 
     def _answer(self, frame: ServerFrame) -> None:
@@ -299,11 +371,25 @@ class Connection:
     # The end. ------------------------------------------------------------------------------------
 
     def expire(self, now: float) -> float | None:
-        """Close what is overdue; return when to ask again, None when it is over."""
-        part = self._session.expire(now)
-        if part is not None:
-            self._close(part)
-        return None if self._session.phase is Phase.OVER else self._session.due_at
+        """Close what is overdue; return when to ask again.
+
+        None when it is over, or when it has been asked, or will be, at another time in place of
+        this one.
+        """
+        if now < self._asked_at:
+            return None
+        due = self._session.expire(now)
+        if due is not None:
+            self._act((due,))
+        self._asked_at = self._session.due_at
+        return None if self._session.phase is Phase.OVER else self._asked_at
+
+    def _hurry(self) -> None:
+        """Be asked sooner, where that has become due."""
+        due_at = self._session.due_at
+        if due_at < self._asked_at and self._session.phase is not Phase.OVER:
+            self._asked_at = due_at
+            self._hub.hurry(self, due_at)
 
     def close(self, code: Close, retry_after_s: float | None = None) -> None:
         """Write what waits, then close. Never waits."""

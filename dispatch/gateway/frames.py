@@ -6,7 +6,7 @@ encoded before, so one encoding serves all phones of a unit that measure in the 
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeVar, get_args
+from typing import Any, Final, NamedTuple, TypeVar, get_args, overload
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from schemas.wire import (
     AssignFrame,
     AssignUpdate,
     ClientMessage,
+    Command,
     Err,
     ErrorCode,
     OfferFrame,
@@ -66,7 +67,7 @@ def read(text: str | bytes) -> ClientMessage | Err:
         return _no_message(text, str(error))
     except _NO_JSON:
         return _no_json()
-    return message
+    return _nul(message) if _names_nul(text) else message
 
 
 def _too_large(text: str | bytes) -> bool:
@@ -75,6 +76,16 @@ def _too_large(text: str | bytes) -> bool:
     if isinstance(text, bytes) or text.isascii():
         return False
     return len(text.encode(errors="surrogatepass")) > FRAME_IN_MAX
+
+
+def _nul(message: ClientMessage) -> Err:
+    again = message.id if isinstance(message, Command) else None
+    return Err(code=ErrorCode.INVALID, msg="the character U+0000 is not allowed", re=again)
+
+
+def _names_nul(text: str | bytes) -> bool:
+    r"""Tell whether it says `\u0000`: PostgreSQL's text has no such character."""
+    return (b"\\u0000" in text) if isinstance(text, bytes) else ("\\u0000" in text)
 
 
 def _no_json() -> Err:
@@ -118,8 +129,13 @@ def refused(refusal: Refusal, re: str | None = None) -> Err:
 
 _Placed = OfferFrame | OfferUpdate | AssignFrame | AssignUpdate
 _AnyPlaced = TypeVar("_AnyPlaced", bound=_Placed)
+AnyServer = TypeVar("AnyServer", bound=ServerFrame)
 
 
+@overload
+def turned(frame: ReliableFrame, datum: Datum) -> ReliableFrame: ...
+@overload
+def turned(frame: ServerMessage, datum: Datum) -> ServerMessage: ...
 def turned(frame: ServerMessage, datum: Datum) -> ServerMessage:
     """Return the frame with its position, if it has one, in `datum`; it comes in WGS-84."""
     return _placed(frame, datum) if isinstance(frame, _Placed) else frame
@@ -176,6 +192,21 @@ def kept(row: bytes | msgspec.Raw) -> ReliableFrame:
     """Return the frame of an outbox row."""
     frame: ReliableFrame = _RELIABLE.decode(row)
     return frame
+
+
+def told(
+    frame: AnyServer, now: Instant, seq: int | None = None, at: Instant | None = None
+) -> AnyServer:
+    """Return the frame as it is written at `now`; `at` is when its `ttl_ms` began to run."""
+    now_ms = ms(now)
+    later: dict[str, float] = {"ts": now_ms}
+    if seq is not None:
+        later["seq"] = seq
+    if "now" in _LATER[type(frame)]:
+        later["now"] = now_ms
+    if at and isinstance(frame, OfferFrame):
+        later["ttl_ms"] = max(0.0, ms(at) + frame.ttl_ms - now_ms)
+    return replace(frame, **later)
 
 
 def written(form: Template, seq: int | None, now: Instant) -> str:

@@ -15,7 +15,14 @@ import structlog
 
 from dispatch.core.errors import Temporary
 from dispatch.gateway.frames import Template, kept, template, turned
-from dispatch.gateway.limits import CHECKS_MAX, SEND_WITHIN_S, SWEEP_EVERY_S, SWEEP_ROWS, spread_s
+from dispatch.gateway.limits import (
+    CHECKS_MAX,
+    SEND_WITHIN_S,
+    SESSIONS_PER_UNIT,
+    SWEEP_EVERY_S,
+    SWEEP_ROWS,
+    spread_s,
+)
 from dispatch.gateway.phones import Phones
 from dispatch.gateway.wheel import Wheel
 from dispatch.ports import Identity, Outbox, Sealed, StoreAway
@@ -108,6 +115,10 @@ class Hub:
         self.stats.accepted += 1
         self._wheel.add(socket, due_at)
 
+    def hurry(self, socket: Socket, due_at: float) -> None:
+        """Ask the socket at `due_at` too; it tells by itself when that was once too often."""
+        self._wheel.add(socket, due_at)
+
     def forget(self, socket: Socket) -> None:
         """Note that the socket is gone."""
         self._sockets.discard(socket)
@@ -124,6 +135,11 @@ class Hub:
         self._units.setdefault(seat.identity.unit_id, set()).add(seat.identity.device_id)
         self.stats.phones = len(self._seats)
         self.phones.connected(seat.identity)
+
+    def has_room(self, identity: Identity) -> bool:
+        """Tell whether the phone's unit may have one more socket; its own older one makes room."""
+        colleagues = self._units.get(identity.unit_id, set())
+        return len(colleagues - {identity.device_id}) < SESSIONS_PER_UNIT
 
     def _replace(self, older: Seat, seat: Seat) -> None:
         same = older.inst == seat.inst
@@ -178,7 +194,7 @@ class Hub:
             seat = self._seats.get(row.device_id)
             if seat is None or not self._follows(seat, row.seq):
                 continue
-            key = id(row.mail), seat.datum
+            key = id(row.mail.frame), seat.datum
             if key not in forms:
                 forms[key] = template(turned(row.mail.frame, seat.datum), row.mail.at)
             self._deliver(seat, forms[key], row.seq)
@@ -216,12 +232,22 @@ class Hub:
         if seat is not None:
             seat.close(Close(code))
 
+    def resync(self) -> None:
+        """Ask every phone to come again, spread over time, and take the state anew."""
+        over_s = spread_s(self.stats.phones)
+        for seat in tuple(self._seats.values()):
+            seat.close(Close.RESYNC, over_s)
+
+    def caught_up(self) -> None:
+        """Sweep at once: a seat that lagged while it was told older news does so no more."""
+        self._lagging.set()
+
     # The sweep. ----------------------------------------------------------------------------------
 
     async def sweep(self) -> None:
         """Hand over the rows that were committed and never pushed here."""
         self._lagging.clear()
-        for seat in [seat for seat in self._seats.values() if self._behind(seat)]:
+        for seat in [s for s in self._seats.values() if not s.lags and self._behind(s)]:
             try:
                 await self._catch_up(seat)
             except Exception:

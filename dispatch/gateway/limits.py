@@ -22,13 +22,20 @@ BREATH_FRAMES: Final = 32
 """Frames of one phone taken in a row: fewer than `REPLIES_MAX`, so answers find room."""
 QUEUE_BYTES_MAX: Final = 128 * 1024
 HEARTBEAT_S: Final = 30.0
-SILENT_AFTER_S: Final = 2.5 * HEARTBEAT_S
+QUIET_AFTER_HB: Final = 2.4
+SILENT_AFTER_HB: Final = 2.5
+SILENT_AFTER_MIN_S: Final = 30.0
+SILENT_AFTER_S: Final = SILENT_AFTER_HB * HEARTBEAT_S
+"""A phone is shown stale, then closed, after so many heartbeats without a word: engaged, with one
+each 5 s, at 12 s and 30 s."""
 SEND_WITHIN_S: Final = 10.0
 PART_WITHIN_S: Final = 2.0
 """How long a close frame may wait behind what is still to be written."""
 BEFORE_HELLO_MAX: Final = 50
+SESSIONS_PER_UNIT: Final = 8
 CHECKS_MAX: Final = 1000
 """Tokens looked up at the same time; busy phones may take twice as many places."""
+TWIN_ROWS: Final = 64
 SWEEP_ROWS: Final = 32
 SWEEP_EVERY_S: Final = 1.0
 NOT_READY_MS: Final = 1000

@@ -49,6 +49,26 @@ class Phones(Protocol):
         """Take an acknowledgement; False above the head, where it is ignored."""
         ...
 
+    def barred(self, identity: Identity) -> wire.Close | None:
+        """Return the close of a phone that may not be here whatever its token."""
+        ...
+
+    async def lost(self, identity: Identity, seq: int) -> None:
+        """Take note that the phone holds a row of this epoch that was never given."""
+        ...
+
+    def push_address(self, identity: Identity, push: wire.PushAddress) -> None:
+        """Take where the phone is woken when its app sleeps."""
+        ...
+
+    def mode(self, identity: Identity, mode: wire.Mode) -> None:
+        """Note what the phone's app can do now."""
+        ...
+
+    def quiet(self, identity: Identity, *, quiet: bool) -> None:
+        """Note that the phone was not heard in time, or is heard again."""
+        ...
+
     def connected(self, identity: Identity) -> None:
         """Note that the phone has a socket."""
         ...
@@ -59,6 +79,14 @@ class Phones(Protocol):
 
     def online(self) -> int:
         """Return how many phones are connected."""
+        ...
+
+    def notices_till(self, device_id: DeviceId) -> int:
+        """Return the seq of the last notice that waits for the device; 0 where none does."""
+        ...
+
+    async def notices(self, device_id: DeviceId, after: int, limit: int) -> Sequence[Outbox]:
+        """Return the notices that wait above `after`. Raise `StoreAway` or `Temporary`."""
         ...
 
     async def mail(self, device_id: DeviceId, after: int, limit: int) -> Sequence[Outbox]:

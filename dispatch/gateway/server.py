@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from dispatch.gateway.app_version import Oldest
 from dispatch.gateway.connection import Connection, Message, Receive, Say, farewell
 from dispatch.gateway.hub import Hub
 from dispatch.gateway.limits import BEFORE_HELLO_MAX, PART_WITHIN_S, Porch, spread_s
 from dispatch.gateway.phones import Phones
 from dispatch.gateway.protocol import ABORT
-from dispatch.gateway.session import Part, parting
+from dispatch.gateway.session import NO_APPS, Part, parting
 from schemas.wire import SUBPROTOCOL, Close
 
 UNIT_PATH: Final = "/v1/ws/unit"
@@ -18,7 +19,8 @@ class UnitSocket:
     """Lets phones in and hands each its connection.
 
     `origins` are the web pages that may open the socket; an app sends no Origin and is let in.
-    `before_hello_max` bounds the sockets of one address whose token is not known yet.
+    `before_hello_max` bounds the sockets of one address whose token is not known yet, `oldest` the
+    versions of apps.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class UnitSocket:
         origins: Collection[str] = (),
         before_hello_max: int = BEFORE_HELLO_MAX,
         part_within_s: float = PART_WITHIN_S,
+        oldest: Oldest = NO_APPS,
     ) -> None:
         self._phones, self._hub = phones, hub
         self._origins = frozenset(origins)
         self._porch = Porch(before_hello_max)
         self._part_within_s = part_within_s
+        self._oldest = oldest
 
     async def __call__(self, scope: Message, receive: Receive, say: Say) -> None:
         """Serve one socket until it is closed."""
@@ -73,6 +77,7 @@ class UnitSocket:
             address=address,
             part_within_s=self._part_within_s,
             abort=_abort(scope),
+            oldest=self._oldest,
         )
         await connection.serve()
 

@@ -70,7 +70,8 @@ class Board:
         return sorted(i for i, case in self._cases.items() if case.incident.shortfall)
 
     def _cases_of(self, unit_id: UnitId) -> list[Case]:
-        return [self._cases[i] for i in sorted(self._of_unit.get(unit_id, ()))]
+        known = self._of_unit.get(unit_id)  # asked for with every fix, and mostly there is none
+        return [self._cases[i] for i in sorted(known)] if known else []
 
     def _remember(self, case: Case) -> None:
         incident_id = case.incident.id

@@ -4,7 +4,7 @@ from functools import cached_property
 
 from dispatch.core.matching import Candidate, Found
 from dispatch.live.fleet import Fleet
-from geo.eta import Reach
+from dispatch.live.near import Near
 from geo.point import Point
 from schemas.base import UnitId
 from schemas.plan import Need
@@ -20,7 +20,7 @@ class FleetField:
         self._now_s = now_s
 
     @cached_property
-    def _reach(self) -> Reach:
+    def _reach(self) -> Near:
         return self._fleet.reach(self._place, self._now_s)
 
     def candidates(self, need: Need, ring_s: int, excluded: frozenset[UnitId]) -> Found:
@@ -30,7 +30,7 @@ class FleetField:
     def eta_s(self, unit_id: UnitId) -> float:
         """Return a unit's newest ETA; inf where it is too far or not known."""
         row = self._fleet.row(unit_id)
-        return float("inf") if row is None else float(self._reach.eta_s[row])
+        return float("inf") if row is None else self._reach.of(row)[0]
 
     def candidate(self, unit_id: UnitId) -> Candidate | None:
         """Return any unit as a candidate, wherever it is; None where it is not known."""

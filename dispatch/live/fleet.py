@@ -23,8 +23,11 @@ from dispatch.core.matching import (
     mask,
     ranked,
 )
+from dispatch.live.cells import Cells
+from dispatch.live.near import Near
+from dispatch.live.table import Row, Table
 from geo.distance import metres
-from geo.eta import MOVES, EtaModel, Reach
+from geo.eta import MOVES, Bounded, EtaModel
 from geo.point import Box, Point
 from schemas.base import UnitId
 from schemas.incident import OfferState
@@ -54,6 +57,8 @@ _OFFER_OVER: Final = frozenset(
 )
 _DTYPE: Final = np.dtype(
     [
+        ("at_lon", "f8"),
+        ("at_lat", "f8"),
         ("lon", "f8"),
         ("lat", "f8"),
         ("fix_s", "f8"),
@@ -73,6 +78,8 @@ _DTYPE: Final = np.dtype(
         ("accepts", "i4"),
         ("asked", "i4"),
         ("online", "i2"),
+        ("pushable", "i2"),
+        ("quiet", "i2"),
         ("kept_lon", "f8"),
         ("kept_lat", "f8"),
         ("kept_s", "f8"),
@@ -80,7 +87,16 @@ _DTYPE: Final = np.dtype(
 )
 
 
-_LIVE: Final = ("lon", "lat", "acc_m", "fix_s", "online", "kept_lon", "kept_lat", "kept_s")
+_MATCHED: Final = (
+    *("disabled", "on_duty", "min_crew", "capabilities", "engaged", "offered"),
+    *("fix_s", "fixed", "online", "pushable"),
+)
+"""What a match asks of a unit."""
+_TOLD: Final = ("accepts", "offers", "asked", "fix_s")
+"""What a candidate tells of itself."""
+_LIVE: Final = (
+    "lon", "lat", "acc_m", "fix_s", "online", "quiet", "kept_lon", "kept_lat", "kept_s"
+)  # fmt: skip
 """What only phones tell: kept when the store is read anew."""
 
 
@@ -94,11 +110,15 @@ class Standing(NamedTuple):
 class Fleet:
     """Units by row; every number is a column, so that a search is one pass over arrays."""
 
-    def __init__(self, model: EtaModel) -> None:
+    def __init__(self, model: EtaModel, *, wakes: bool = True) -> None:
         self.model = model
+        self.wakes = wakes
         self._units: list[Unit] = []
         self._rows: dict[UnitId, int] = {}
-        self._table: NDArray[np.void] = np.zeros(0, _DTYPE)
+        self._table = Table(_DTYPE, 0)
+        self._cells = Cells()
+        self._seen_s = float("-inf")
+        self._stale_s = float("inf")
         self._moved: set[int] = set()
         self._started_s = float("-inf")
 
@@ -126,7 +146,8 @@ class Fleet:
         before, was = self._rows, self._table
         self._units = [row.unit for row in rows]
         self._rows = {row.unit.id: i for i, row in enumerate(rows)}
-        self._table = np.zeros(len(rows), _DTYPE)
+        self._table = Table(_DTYPE, len(rows))
+        self._cells = Cells()
         self._moved = {self._rows[u] for u in before if u in self._rows}
         stayed = [(i, before[u]) for u, i in self._rows.items() if u in before]
         if stayed:
@@ -135,8 +156,20 @@ class Fleet:
                 self._table[name][here] = was[name][there]
         for row in rows:
             self.put(row)
+        self._stand_all(now_s)
         if self._started_s == float("-inf"):
             self._started_s = now_s
+
+    def add(self, row: UnitRow) -> None:
+        """Take a unit that is new; one whose id is not the greatest comes with the next load."""
+        unit_id = row.unit.id
+        if unit_id not in self._rows:
+            if self._units and self._units[-1].id > unit_id:
+                return
+            self._rows[unit_id] = len(self._units)
+            self._units.append(row.unit)
+            self._table.grow()
+        self.put(row)
 
     def put(self, row: UnitRow) -> None:
         """Take what the store says of a known unit; a fix newer than the store's stays."""
@@ -152,9 +185,11 @@ class Fleet:
         cells["engaged"][i], cells["offered"][i] = row.engaged, row.open_offers
         cells["offers"][i], cells["accepts"][i] = row.offers, row.accepts
         cells["asked"][i] = row.asked_24h
+        cells["pushable"][i] = row.pushable
         if row.position and row.position.at.timestamp() > cells["fix_s"][i]:
             self._place(i, row.position.lon, row.position.lat, row.position.acc_m)
             cells["fix_s"][i] = row.position.at.timestamp()
+        self._stand(i)
 
     def fold(self, entries: Iterable[Entry]) -> None:
         """Apply committed entries: who is asked, who is engaged, who was asked how often."""
@@ -192,17 +227,45 @@ class Fleet:
             return
         self._place(i, fix.lon, fix.lat, fix.acc_m)
         self._table["fix_s"][i] = fix.at_s
+        self._stand(i)
         self._moved.add(i)
 
     def _place(self, i: int, lon: float, lat: float, acc_m: float) -> None:
         self._table["lon"][i], self._table["lat"][i] = lon, lat
         self._table["acc_m"][i] = acc_m
 
+    def _stand(self, i: int) -> None:
+        """Let a unit stand where it is found: at its fix while that is fresh, else at home."""
+        cells = self._table
+        fix_s = float(cells["fix_s"][i])
+        fresh = fix_s >= self._seen_s - FRESH_S
+        self._stale_s = min(self._stale_s, fix_s + FRESH_S) if fresh else self._stale_s
+        lon, lat = ("lon", "lat") if fresh else ("home_lon", "home_lat")
+        at_lon, at_lat = float(cells[lon][i]), float(cells[lat][i])
+        cells["at_lon"][i], cells["at_lat"][i] = at_lon, at_lat
+        self._cells.put(i, at_lon, at_lat)
+
+    def _stand_all(self, now_s: float) -> None:
+        """Let all units stand where they are found at an instant, and note till when that holds."""
+        before, self._seen_s, self._stale_s = self._seen_s, now_s, float("inf")
+        fix_s = self._table["fix_s"]
+        bounds = sorted((before - FRESH_S, now_s - FRESH_S))
+        for i in np.flatnonzero((fix_s >= bounds[0]) & (fix_s < bounds[1])).tolist():
+            self._stand(i)
+        fresh = fix_s[fix_s >= now_s - FRESH_S]
+        self._stale_s = float(fresh.min()) + FRESH_S if len(fresh) else float("inf")
+
     def connected(self, unit_id: UnitId, change: int) -> None:
         """Count a phone of the unit in (+1) or out (-1)."""
         i = self._rows.get(unit_id)
         if i is not None:
             self._table["online"][i] += change
+
+    def quiet(self, unit_id: UnitId, change: int) -> None:
+        """Count a connected phone of the unit as not heard in time (+1), or as heard again (-1)."""
+        i = self._rows.get(unit_id)
+        if i is not None:
+            self._table["quiet"][i] += change
 
     def to_keep(self) -> list[tuple[UnitId, Point, float, float]]:
         """Return units whose position is worth writing down: moved far enough, or kept long ago.
@@ -211,7 +274,7 @@ class Fleet:
         """
         kept = []
         for i in sorted(self._moved):
-            row = self._table[i]
+            row = self._table.row(i)
             if self._worth_keeping(row):
                 place = Point(float(row["lon"]), float(row["lat"]))
                 self._table["kept_lon"][i], self._table["kept_lat"][i] = place
@@ -220,7 +283,7 @@ class Fleet:
         self._moved.clear()
         return kept
 
-    def _worth_keeping(self, row: np.void) -> bool:
+    def _worth_keeping(self, row: Row) -> bool:
         if row["fix_s"] - row["kept_s"] >= KEPT_S:
             return True
         here = Point(float(row["lon"]), float(row["lat"]))
@@ -233,16 +296,24 @@ class Fleet:
         flags: Bools = self._table["fix_s"] >= now_s - FRESH_S
         return flags
 
-    def reach(self, place: Point, now_s: float, limit_s: float = REACH_S) -> Reach:
-        """Return every unit's ETA to a place, from its fresh fix or else its home post."""
-        fresh, cells = self.fresh(now_s), self._table
-        lons = np.where(fresh, cells["lon"], cells["home_lon"])
-        lats = np.where(fresh, cells["lat"], cells["home_lat"])
-        return self.model.etas(place, lons, lats, cells["moves"], limit_s)
+    def reach(self, place: Point, now_s: float, limit_s: float = REACH_S) -> Near:
+        """Return the ETAs to a place of all in time, from their fresh fix or else home post."""
+        if not self._seen_s <= now_s <= self._stale_s:
+            self._stand_all(now_s)
+        rows, cells = self._around(place, limit_s), self._table
+        lons, lats = cells["at_lon"][rows], cells["at_lat"][rows]
+        reach = self.model.etas(place, lons, lats, cells["moves"][rows], limit_s)
+        return Near(len(self), rows, reach)
+
+    def _around(self, place: Point, limit_s: float) -> NDArray[np.int64]:
+        """Return the rows of all that could be in time, where the model knows such a bound."""
+        if isinstance(self.model, Bounded):
+            return self._cells.near(Box.around(place, self.model.within_m(limit_s)))
+        return np.arange(len(self))
 
     def columns(self, rows: NDArray[np.intp], excluded: frozenset[UnitId], now_s: float) -> Columns:
         """Return the facts matching needs, for some rows."""
-        part = self._table[rows]
+        part = {name: self._table[name][rows] for name in _MATCHED}
         barred = [self._rows[u] for u in excluded if u in self._rows]
         fresh = part["fix_s"] >= now_s - FRESH_S
         grace = now_s < self._started_s + GRACE_S
@@ -253,27 +324,40 @@ class Fleet:
             capabilities=part["capabilities"],
             engaged=part["engaged"],
             offered=part["offered"],
-            excluded=np.isin(rows, barred),
+            excluded=np.isin(rows, barred) if barred else np.zeros(len(rows), np.bool_),
             fresh=fresh | part["fixed"],
-            reachable=(part["online"] > 0) | grace,
+            reachable=(part["online"] > 0) | (self.wakes & (part["pushable"] > 0)) | grace,
         )
 
-    def candidate(self, i: int, reach: Reach, now_s: float) -> Candidate:
+    def candidate(self, i: int, reach: Near, now_s: float) -> Candidate:
         """Return one row as a candidate."""
-        row = self._table[i]
-        return Candidate(
-            unit_id=self._units[i].id,
-            eta_s=float(reach.eta_s[i]),
-            distance_m=float(reach.distance_m[i]),
-            quality=self.model.quality,
-            accept_rate=accept_rate(int(row["accepts"]), int(row["offers"])),
-            asked_24h=int(row["asked"]),
-            at_home=bool(row["fix_s"] < now_s - FRESH_S),
+        eta_s, distance_m = reach.of(i)
+        return self._candidates([i], [eta_s], [distance_m], now_s)[0]
+
+    def _candidates(
+        self, rows: list[int], eta_s: list[float], distance_m: list[float], now_s: float
+    ) -> tuple[Candidate, ...]:
+        """Return some rows as candidates, in their order."""
+        facts = (self._table[name][rows].tolist() for name in _TOLD)
+        stale_s, quality = now_s - FRESH_S, self.model.quality
+        return tuple(
+            Candidate(
+                unit_id=self._units[i].id,
+                eta_s=eta,
+                distance_m=distance,
+                quality=quality,
+                accept_rate=accept_rate(accepts, offers),
+                asked_24h=asked,
+                at_home=fix_s < stale_s,
+            )
+            for i, eta, distance, accepts, offers, asked, fix_s in zip(
+                rows, eta_s, distance_m, *facts, strict=True
+            )
         )
 
     def find(
         self,
-        reach: Reach,
+        reach: Near,
         need: Need,
         ring_s: int,
         excluded: frozenset[UnitId],
@@ -281,13 +365,16 @@ class Fleet:
         most: int = MOST_CANDIDATES,
     ) -> Found:
         """Return who in the ring may be asked, best first, and how many may not, by reason."""
-        rows = np.flatnonzero(reach.eta_s <= ring_s)
+        rows, eta_s, distance_m = reach.within(ring_s)
         stopped = first_bars(self.columns(rows, excluded, now_s), mask(need.capabilities))
-        free = rows[stopped == FREE]
-        order = ranked(reach.eta_s[free], self._table["asked"][free], most)
+        free = np.flatnonzero(stopped == FREE)
+        order = ranked(eta_s[free], self._table["asked"][rows[free]], most)
+        best = free[order]
         return Found(
-            candidates=tuple(self.candidate(int(i), reach, now_s) for i in free[order]),
-            left_out=count_reasons(stopped[stopped != FREE]),
+            candidates=self._candidates(
+                rows[best].tolist(), eta_s[best].tolist(), distance_m[best].tolist(), now_s
+            ),
+            left_out=count_reasons(stopped),
         )
 
     def capable(self, unit_id: UnitId, need: Need) -> bool:
@@ -309,7 +396,7 @@ class Fleet:
 
     def state(self, unit_id: UnitId) -> UnitState:
         """Return what a unit is free for."""
-        row = self._table[self._rows[unit_id]]
+        row = self._table.row(self._rows[unit_id])
         return unit_state(
             disabled=bool(row["disabled"]),
             engaged=bool(row["engaged"]),
@@ -325,14 +412,16 @@ class Fleet:
 
     def link(self, unit_id: UnitId, now_s: float) -> Link:
         """Return how well a unit's phones are heard."""
-        row = self._table[self._rows[unit_id]]
+        row = self._table.row(self._rows[unit_id])
         if row["online"] <= 0:
             return Link.OFFLINE
+        if row["quiet"] >= row["online"]:
+            return Link.STALE
         return Link.ONLINE if row["fix_s"] >= now_s - FRESH_S else Link.STALE
 
     def standing(self, unit_id: UnitId, now_s: float) -> Standing:
         """Return where a unit is, and how old that is."""
-        row = self._table[self._rows[unit_id]]
+        row = self._table.row(self._rows[unit_id])
         if row["fix_s"] < now_s - FRESH_S:
             return Standing(Point(float(row["home_lon"]), float(row["home_lat"])), None)
         place = Point(float(row["lon"]), float(row["lat"]))

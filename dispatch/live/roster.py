@@ -18,7 +18,7 @@ class Roster:
     def load(
         self, identities: Iterable[tuple[bytes, Identity]], members: Iterable[Member]
     ) -> set[DeviceId]:
-        """Take all phones and crews as the store has them; return phones whose token is no more."""
+        """Take all phones and crews as the store has them; return phones with no token left."""
         before, self._by_token = self._by_token, dict(identities)
         heads, self._heads = self._heads, {}
         for identity in self._by_token.values():
@@ -27,7 +27,8 @@ class Roster:
         self._crews = {}
         for member in members:
             self._crews.setdefault(member.unit_id, {})[member.id] = member
-        return {i.device_id for token, i in before.items() if token not in self._by_token}
+        stayed = {i.device_id for token, i in before.items() if token in self._by_token}
+        return {i.device_id for i in before.values()} - stayed
 
     def find(self, token_hash: bytes) -> Identity | None:
         """Return whose token this is, as far as memory knows."""
@@ -37,6 +38,12 @@ class Roster:
         """Take a phone enrolled since the start."""
         self._by_token[token_hash] = identity
         self._heads.setdefault(identity.device_id, identity.head)
+
+    def put_tokens(self, device_id: DeviceId, tokens: Iterable[tuple[bytes, Identity]]) -> None:
+        """Take the tokens of one phone as the store now has them; all others of it are no more."""
+        for token in [t for t, known in self._by_token.items() if known.device_id == device_id]:
+            del self._by_token[token]
+        self._by_token.update(tokens)
 
     def head(self, device_id: DeviceId) -> int:
         """Return the highest seq given to a phone."""

@@ -19,6 +19,7 @@ class Situation(StrEnum):
     ON_SCENE = "on_scene"
 
 
+URGENT: Final = frozenset({Situation.OFFERED, Situation.ENGAGED, Situation.ON_SCENE})
 HB_S: Final = 30
 ENGAGED_HB_S: Final = 5
 HB_MIN_S: Final = 1
@@ -33,6 +34,7 @@ DEFAULTS: Final[Mapping[str, Cadence]] = {
 }
 """Until a server says otherwise; 0 means: not for this reason."""
 
+_BY_WORD: Final = {situation.value: situation for situation in Situation}
 SHARED_MAX: Final = 64
 _shared: dict[tuple[tuple[str, Cadence], ...], Mapping[str, Cadence]] = {}
 
@@ -43,6 +45,16 @@ def shared(state: Mapping[str, Cadence]) -> Mapping[str, Cadence]:
     if key not in _shared and len(_shared) >= SHARED_MAX:
         _shared.clear()
     return _shared.setdefault(key, state)
+
+
+def told(word: str | None) -> Situation | None:
+    """Return the situation that a server names; `None` for one of a newer server."""
+    return _BY_WORD.get(word or "")
+
+
+def faster(own: Cadence, other: Cadence) -> Cadence:
+    """Return the one with the shorter heartbeat; ours when there is none."""
+    return other if other.hb < own.hb else own
 
 
 def cadence(policy: Mapping[str, Cadence], situation: Situation) -> Cadence:

@@ -1,4 +1,4 @@
-"""What a phone has in hand: its offers and tasks, and the memory of those that are over.
+"""What a phone has in hand: offers, tasks and notices, and the memory of those that are over.
 
 Everything that makes one news of many frames lives here: a doubled, late or repeated frame changes
 nothing.
@@ -13,6 +13,8 @@ from dispatch.phone import heard
 from dispatch.phone.news import (
     Assigned,
     News,
+    Noticed,
+    NoticeEnded,
     OfferChanged,
     Offered,
     OfferEnded,
@@ -21,6 +23,7 @@ from dispatch.phone.news import (
 )
 
 ENDED_MAX: Final = 128
+NOTICES_MAX: Final = 256
 ON_SCENE: Final = frozenset({"arrived", "controlled", "resolved"})
 UNKNOWN: Final = "unknown"
 _UPDATED: Final = ("rev", "seq", "d", "inc", "eta_s", "role", "s")
@@ -29,11 +32,12 @@ _UPDATED: Final = ("rev", "seq", "d", "inc", "eta_s", "role", "s")
 class Hand:
     """Offers and tasks by their ids; every method returns what is new, in order."""
 
-    __slots__ = ("_covered", "_ended", "offers", "tasks")
+    __slots__ = ("_covered", "_ended", "notices", "offers", "tasks")
 
     def __init__(self) -> None:
         self.offers: dict[str, heard.Offer] = {}
         self.tasks: dict[str, heard.Task] = {}
+        self.notices: dict[str, heard.Notice] = {}
         self._ended: dict[str, None] = {}
         self._covered = 0
 
@@ -75,7 +79,12 @@ class Hand:
                 yield TaskChanged(task, alert=False)
 
     def take(self, message: heard.HeardReliable) -> Iterator[News]:
-        """Take a frame of the stream; no news when its rev, an end or a welcome overtook it."""
+        """Take a frame of the stream; no news when its rev, an end or a welcome overtook it.
+
+        A welcome tells of no notices, so it overtakes none.
+        """
+        if isinstance(message, heard.Notice):
+            return self.notice(message)
         if message.seq is not None and message.seq <= self._covered:
             return iter(())
         return _RULES[type(message)](self, message)
@@ -127,6 +136,23 @@ class Hand:
         self._end(message.aid)
         if self.tasks.pop(message.aid, None):
             yield TaskEnded(message.aid, message.why or "")
+
+    def notice(self, message: heard.Notice) -> Iterator[News]:
+        """Hold a notice that is new, or newer; of many the newest. What was taken back is no news.
+
+        A notice that was shown is remembered by its rev, so that it is not shown again.
+        """
+        held = self.notices.pop(message.nid, None)
+        if held and held.rev >= message.rev:
+            self.notices[message.nid] = held
+            return
+        self.notices[message.nid] = message
+        if len(self.notices) > NOTICES_MAX:
+            del self.notices[next(iter(self.notices))]
+        if message.exp is None or message.ts is None or message.exp > message.ts:
+            yield Noticed(message)
+        elif held:
+            yield NoticeEnded(message.nid)
 
     def _end(self, ref: str) -> None:
         """Remember the newest ends."""

@@ -105,10 +105,23 @@ class TaskEnd(HeardReliable, frozen=True, kw_only=True, tag="assign.end"):
     why: str | None = None
 
 
+class Notice(HeardReliable, frozen=True, kw_only=True, tag="notice"):
+    """A text to be shown until `exp`; one with an `exp` before its `ts` was taken back."""
+
+    nid: str
+    rev: int
+    text: str
+    lvl: str | None = None
+    exp: float | None = None
+    need_read: bool | None = None
+    drill: bool | None = None
+
+
 class Policy(Heard, frozen=True, kw_only=True, tag="policy"):
-    """How to report in each situation."""
+    """How to report in each situation; `s` is the one the centre sees us in."""
 
     state: dict[str, Cadence]
+    s: str | None = None
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +134,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Welcome(Heard, frozen=True, kw_only=True, tag="welcome"):
-    """You are known. `till` is the seq up to which notices follow; absent: none do."""
+    """You are known.
+
+    `till` is the seq up to which notices follow (absent: none do), `exp` the token's end.
+    """
 
     epoch: str
     rec: bool
@@ -129,6 +145,7 @@ class Welcome(Heard, frozen=True, kw_only=True, tag="welcome"):
     state: Standing
     spread: float | None = None
     till: int | None = None
+    exp: float | None = None
 
 
 class Pong(Heard, frozen=True, kw_only=True, tag="pong"):
@@ -171,6 +188,7 @@ ServerFrame = (
     | Task
     | TaskUpdate
     | TaskEnd
+    | Notice
 )
 
 _KNOWN: Final[msgspec.json.Decoder[ServerFrame]] = msgspec.json.Decoder(ServerFrame)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from dispatch.phone.heard import Offer, Task, Welcome
+from dispatch.phone.heard import Notice, Offer, Task, Welcome
 
 
 class Welcomed(NamedTuple):
@@ -51,6 +51,18 @@ class TaskEnded(NamedTuple):
     why: str
 
 
+class Noticed(NamedTuple):
+    """A text to show; where it says `need_read`, tell when a person has read it."""
+
+    notice: Notice
+
+
+class NoticeEnded(NamedTuple):
+    """The text was taken back: show it no longer."""
+
+    nid: str
+
+
 class Done(NamedTuple):
     """A command took effect and is on disk."""
 
@@ -63,6 +75,12 @@ class Refused(NamedTuple):
 
     id: str
     code: str
+
+
+class TokenFetched(NamedTuple):
+    """From the next hello on this token is used: store it before anything else."""
+
+    tok: str
 
 
 class AskAgain(NamedTuple):
@@ -85,8 +103,11 @@ News = (
     | Assigned
     | TaskChanged
     | TaskEnded
+    | Noticed
+    | NoticeEnded
     | Done
     | Refused
+    | TokenFetched
     | AskAgain
     | Skipped
 )

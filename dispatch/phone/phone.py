@@ -8,7 +8,7 @@ from dispatch.phone.link import Link
 from dispatch.phone.news import News, Offered, Welcomed
 from dispatch.phone.session import Session
 from dispatch.phone.timers import NEVER
-from schemas.wire import DutyCall, SetDuty, UnitCommand
+from schemas.wire import DutyCall, Refresh, SetDuty, UnitCommand
 
 HANDSHAKE_WITHIN_MS: Final = 15_000.0
 Message = heard.ServerFrame | heard.Unknown
@@ -150,6 +150,8 @@ class Phone:
         if isinstance(news, Welcomed) and self.session.duty == "off":
             self._say(SetDuty(id=self._host.new_id(), s=DutyCall.ON), now_ms)
             self.session.duty = "on"
+        if self.session.wants_token(now_ms) and self.session.has_room:
+            self._say(Refresh(id=self._host.new_id()), now_ms)
         if self._host.answering or not isinstance(news, Offered):
             self.person.learn(news, now_ms)
 

@@ -10,6 +10,8 @@ the epoch by a clock that never goes back; it writes what `outgoing` gives, call
 - An ack never exceeds what was processed, and stays within its epoch. An app whose state shall
   survive a kill stores `memory` and what it has in hand before it writes `outgoing`.
 - A command keeps its id and its bytes until it is answered, over any number of connections.
+- A token that is fetched is in `memory` before its `TokenFetched`, and goes into the next hello.
+- An app in the background says so on every connection, with the heartbeat that it can keep.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,14 +20,24 @@ from typing import Final
 import msgspec
 
 from dispatch.phone import heard
-from dispatch.phone.cadence import DEFAULTS, HB_MIN_S, Situation, cadence, shared
+from dispatch.phone.cadence import (
+    DEFAULTS,
+    HB_MIN_S,
+    URGENT,
+    Situation,
+    cadence,
+    faster,
+    shared,
+    told,
+)
 from dispatch.phone.hand import Hand
-from dispatch.phone.news import Done, News, Refused, Skipped, Welcomed
+from dispatch.phone.news import Done, News, Refused, Skipped, TokenFetched, Welcomed
 from dispatch.phone.reconnect import STABLE_MS, Loss, wait_s
 from dispatch.phone.unanswered import NEVER, Unanswered
 from geo.datum import Datum
 from schemas.wire import (
     Ack,
+    Activity,
     Answer,
     App,
     Cadence,
@@ -33,7 +45,9 @@ from schemas.wire import (
     FixRow,
     Hello,
     Loc,
+    Mode,
     Ping,
+    PushAddress,
     UnitCommand,
 )
 
@@ -41,6 +55,8 @@ ACK_WITHIN_MS: Final = 5_000.0
 ACK_EVERY: Final = 8
 PONG_GRACE_MS: Final = 5_000.0
 WELCOME_WITHIN_MS: Final = 15_000.0
+FETCH_BEFORE_MS: Final = 14 * 86_400_000.0
+"""A new token is fetched so long before the old one ends."""
 
 AT_ONCE: Final = (heard.Offer, heard.OfferEnd, heard.Task, heard.TaskEnd)
 """Acked at once; the rest within ACK_WITHIN_MS or ACK_EVERY."""
@@ -69,13 +85,15 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     inst: str
     datum: Datum = Datum.WGS84
     app: App | None = None
+    push: PushAddress | None = None
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which stream a phone stands: what survives a kill of the app."""
+    """What survives a kill of the app: its place in which stream, and the token it fetched last."""
 
     epoch: str | None = None
     seq: int = 0
+    tok: str | None = None
 
 
 class Session:
@@ -83,22 +101,26 @@ class Session:
 
     __slots__ = (
         "_ack_due_ms",
+        "_activity",
         "_attempt",
         "_card",
+        "_ends_ms",
+        "_fetched",
         "_head",
         "_heard_ms",
         "_hello_ms",
         "_out",
+        "_own_hb",
         "_ping_ms",
         "_policy",
         "_sent_ms",
         "_spread_s",
         "_till",
+        "_told",
         "_unacked",
         "_unanswered",
         "_welcome_ms",
         "at_post",
-        "background",
         "duty",
         "epoch",
         "hand",
@@ -108,11 +130,14 @@ class Session:
 
     def __init__(self, card: Card, memory: Memory | None = None) -> None:
         memory = memory or Memory()
-        self._card = card
+        self._card, self._fetched = card, memory.tok
         self.epoch, self.seq = memory.epoch, memory.seq
         self.duty: str = "off"
         self.hand = Hand()
-        self.at_post = self.background = False
+        self.at_post = False
+        self._activity, self._own_hb = Activity.FOREGROUND, 0
+        self._told: Situation | None = None
+        self._ends_ms = NEVER
         self._unanswered = Unanswered()
         self._policy: Mapping[str, Cadence] = DEFAULTS
         self._attempt, self._spread_s = 0, 0.0
@@ -134,7 +159,17 @@ class Session:
     @property
     def memory(self) -> Memory:
         """Return where this phone stands."""
-        return Memory(epoch=self.epoch, seq=self.seq)
+        return Memory(epoch=self.epoch, seq=self.seq, tok=self._fetched)
+
+    @property
+    def background(self) -> bool:
+        """Tell whether the system lets this app do little."""
+        return self._activity is not Activity.FOREGROUND
+
+    def wants_token(self, now_ms: float) -> bool:
+        """Tell whether it is time to send `Refresh`."""
+        due = self.welcomed and now_ms >= self._ends_ms - FETCH_BEFORE_MS
+        return due and not self._unanswered.fetches
 
     @property
     def welcomed(self) -> bool:
@@ -169,8 +204,11 @@ class Session:
 
     @property
     def cadence(self) -> Cadence:
-        """Return how often to report and to live, now."""
-        return cadence(self._policy, self.situation)
+        """Return how often to report and to live; the centre may know of more than we do yet."""
+        own = cadence(self._policy, self.situation)
+        if self._told not in URGENT:
+            return own
+        return faster(own, cadence(self._policy, self._told))
 
     @property
     def due_ms(self) -> float:
@@ -189,7 +227,7 @@ class Session:
 
     @property
     def _hb_ms(self) -> float:
-        return max(self.cadence.hb, HB_MIN_S) * 1000.0
+        return max(self.cadence.hb, self._own_hb, HB_MIN_S) * 1000.0
 
     # What happens. -------------------------------------------------------------------------------
 
@@ -197,7 +235,7 @@ class Session:
         """Say hello: the socket is open, and nothing may go before."""
         self._begin(now_ms)
         hello = Hello(
-            tok=self._card.tok,
+            tok=self._fetched or self._card.tok,
             datum=self._card.datum,
             ts=now_ms,
             inst=self._card.inst,
@@ -205,6 +243,7 @@ class Session:
             epoch=self.epoch,
             ack=self.seq if self.epoch else None,
             busy=self.busy,
+            push=self._card.push,
         )
         self._out.append(_encode(hello))
 
@@ -263,6 +302,12 @@ class Session:
         frame = self._unanswered.add(command, now_ms)
         if self.welcomed:
             self._out.append(frame)
+
+    def be(self, activity: Activity, hb: int | None = None) -> None:
+        """Note what the system lets this app do, and the heartbeat in seconds that it can keep."""
+        self._activity, self._own_hb = activity, hb or 0
+        if self.welcomed:
+            self._out.append(_encode(Mode(m=activity, hb=hb)))
 
     def locate(self, row: FixRow, now_ms: float) -> None:
         """Report a position in the card's datum; dropped while the centre is not reached.
@@ -330,7 +375,7 @@ class Session:
             case heard.Welcome():
                 return self._welcome(message, now_ms)
             case heard.Policy():
-                self._policy = shared(message.state)
+                self._follow(message)
                 return iter(())
             case heard.Unknown():
                 return iter((Skipped(message.t or ""),))
@@ -341,22 +386,29 @@ class Session:
         self._welcome_ms = now_ms
         self._spread_s = message.spread or 0.0
         self.duty = message.state.duty or "off"
+        self._ends_ms = message.exp or NEVER
+        self._told = None
         if message.state.policy:
-            self._policy = shared(message.state.policy.state)
+            self._follow(message.state.policy)
         anew = message.epoch != self.epoch or not message.rec or message.head < self.seq
         self._place(message, now_ms, anew=anew)
+        if self.background:
+            self._out.append(_encode(Mode(m=self._activity, hb=self._own_hb or None)))
         again, questions = self._unanswered.after_welcome(now_ms)
         self._out += again
         yield Welcomed(message)
         yield from self.hand.welcome(message, anew=anew)
         yield from questions
 
+    def _follow(self, policy: heard.Policy) -> None:
+        self._policy, self._told = shared(policy.state), told(policy.s)
+
     def _place(self, message: heard.Welcome, now_ms: float, *, anew: bool) -> None:
         """Find our place: the state covers the stream to `head`, but for notices up to `till`."""
         before = None if anew else self.seq
         self.epoch, self._head = message.epoch, message.head
-        if not anew and message.till is not None and message.till > self.seq:
-            self._till = message.till
+        if message.till is not None and (anew or message.till > self.seq):
+            self.seq, self._till = 0 if anew else self.seq, message.till
         else:
             self.seq = message.head
         if self.seq != before:
@@ -366,7 +418,12 @@ class Session:
         pending = self._unanswered.ok(message)
         if pending is None:
             return
-        yield Done(pending.id, message.result or {})
+        result = message.result or {}
+        tok = result.get("tok") if pending.fetches else None
+        if isinstance(tok, str):
+            self._fetched, self._ends_ms = tok, NEVER
+            yield TokenFetched(tok)
+        yield Done(pending.id, result)
         if pending.oid is not None and pending.answer is not None:
             yield from self.hand.drop_offer(pending.oid, _ANSWERED[pending.answer])
 

@@ -7,7 +7,7 @@ import msgspec
 
 from dispatch.phone import heard
 from dispatch.phone.news import AskAgain, News
-from schemas.wire import TEMPORARY, Answer, OfferReply, UnitCommand
+from schemas.wire import TEMPORARY, Answer, OfferReply, Refresh, UnitCommand
 
 REPLY_FRESH_MS: Final = 60_000.0
 RETRY_MS: Final = 1_000.0
@@ -22,13 +22,14 @@ class TooManyPending(Exception):
 
 
 class Pending(msgspec.Struct):
-    """A command without an answer; `oid` where it answers an offer."""
+    """A command without an answer; `oid` where it answers an offer, `fetches` where a token."""
 
     id: str
     frame: bytes
     made_ms: float
     oid: str | None = None
     answer: Answer | None = None
+    fetches: bool = False
     again_ms: float = NEVER
 
 
@@ -46,6 +47,11 @@ class Unanswered:
         return len(self._pending) < PENDING_MAX
 
     @property
+    def fetches(self) -> bool:
+        """Tell whether a new token is on its way."""
+        return any(one.fetches for one in self._pending.values())
+
+    @property
     def due_ms(self) -> float:
         """Return when the next second try is due."""
         if not self._pending:
@@ -56,7 +62,8 @@ class Unanswered:
         """Keep a command until it is answered; return its frame. Raise `TooManyPending`."""
         if not self.has_room:
             raise TooManyPending
-        pending = Pending(command.id, _encode(command), now_ms)
+        fetches = isinstance(command, Refresh)
+        pending = Pending(command.id, _encode(command), now_ms, fetches=fetches)
         if isinstance(command, OfferReply):
             pending.oid, pending.answer = command.oid, command.r
         self._pending[command.id] = pending

@@ -70,3 +70,11 @@ class MemoryDue:
     def nearest(self) -> Instant | None:
         """Return the nearest moment to come."""
         return min((m.at for m in self._moments.values()), default=None)
+
+    def overdue(self, before: Instant) -> list[IncidentId]:
+        """Return the incidents of moments that should have been answered by then."""
+        return [m.due.incident_id for m in self._moments.values() if m.at < before]
+
+    def incidents(self) -> set[IncidentId]:
+        """Return the incidents that have a moment to come."""
+        return {m.due.incident_id for m in self._moments.values()}

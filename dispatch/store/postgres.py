@@ -10,11 +10,15 @@ import msgspec
 import shapely
 
 from dispatch.core.decision import Decision
+from dispatch.core.errors import Invalid
 from dispatch.core.events import Entry, Event
 from dispatch.ports import (
+    OUTBOX_MOST,
     AlreadyAnswered,
     Answer,
     Broken,
+    Claimed,
+    CodeTaken,
     Cursor,
     Due,
     DutyChange,
@@ -24,12 +28,22 @@ from dispatch.ports import (
     Logged,
     Once,
     Outbox,
+    Push,
+    PushAddress,
     Sealed,
+    Settled,
     StaleCase,
     StoreAway,
+    Unheard,
     UnitTaken,
 )
+from dispatch.store import notice_statements as notice_sql
+from dispatch.store import push_rows
+from dispatch.store import push_statements as push_sql
 from dispatch.store import statements as sql
+from dispatch.store.alarms import PostgresAlarms
+from dispatch.store.notices import PostgresNotices
+from dispatch.store.unit_register import PostgresRegister
 from geo.eta import Moves
 from geo.jurisdiction import Jurisdiction
 from schemas.base import DeviceId, IncidentId, Instant, KeyId, MemberId, UnitId
@@ -65,7 +79,7 @@ _incident: Final = msgspec.json.Decoder(Incident)
 _posted: Final = msgspec.json.Decoder(list[dict[str, Any]])
 
 
-class PostgresStore:
+class PostgresStore(PostgresRegister, PostgresNotices, PostgresAlarms):
     """Typed methods over two pools: decisions never queue behind reads and sweeps."""
 
     def __init__(self, desk: Pool, side: Pool) -> None:
@@ -82,6 +96,10 @@ class PostgresStore:
         """Let go of all connections."""
         self._desk.terminate()
         self._side.terminate()
+
+    async def _rows(self, statement: str, *values: object) -> list[Row]:
+        with _translated():
+            return list(await self._side.fetch(statement, *values))
 
     # Decisions. ------------------------------------------------------------------------------
 
@@ -125,12 +143,13 @@ class PostgresStore:
             "entries": decision.entries,
             "mail": decision.mail,
             "errands": decision.errands,
+            "alarms": decision.alarms,
             "wake_at": decision.wake_at,
             **_reply(once, answer),
             **({} if due_id is None else {"due_id": due_id}),
         }
         with _translated():
-            posted = await self._desk.fetchval(sql.COMMIT, _json(body))
+            posted = await self._desk.fetchval(sql.COMMIT, _json(body), OUTBOX_MOST)
         return [
             Sealed(device_id=DeviceId(p["device"]), seq=p["seq"], mail=decision.mail[p["i"]])
             for p in _posted.decode(posted)
@@ -242,17 +261,32 @@ class PostgresStore:
             for r in rows
         ]
 
-    async def identities(self) -> list[tuple[bytes, Identity]]:
-        """Return every phone that may connect, by the hash of its token."""
+    async def identities(self, device_id: DeviceId | None = None) -> list[tuple[bytes, Identity]]:
+        """Return every phone that may connect, or one, by the hash of each of its tokens."""
         with _translated():
-            rows = await self._side.fetch(sql.IDENTITIES, None, timeout=30)
+            rows = await self._side.fetch(sql.IDENTITIES, None, device_id, timeout=30)
         return [(r["token_hash"], _identity(r)) for r in rows]
 
     async def identify(self, token_hash: bytes) -> Identity | None:
         """Return whose token this is; `None` is a look-up that says no."""
         with _translated():
-            row = await self._side.fetchrow(sql.IDENTITIES, token_hash)
+            row = await self._side.fetchrow(sql.IDENTITIES, token_hash, None)
         return None if row is None else _identity(row)
+
+    async def add_token(
+        self, device_id: DeviceId, token_hash: bytes, ends: Instant, old_ends: Instant
+    ) -> Instant | None:
+        """Give a phone one more token; return when its old one ends, `None` where it is revoked."""
+        with _translated():
+            till: Instant | None = await self._side.fetchval(
+                sql.ADD_TOKEN, device_id, token_hash, ends, old_ends
+            )
+        return till
+
+    async def use_token(self, device_id: DeviceId, token_hash: bytes, now: Instant) -> None:
+        """Let a token that was fetched be the only one of its phone."""
+        with _translated():
+            await self._side.execute(sql.USE_TOKEN, device_id, token_hash, now)
 
     async def keys(self) -> list[Key]:
         """Return the API keys in force."""
@@ -262,6 +296,76 @@ class PostgresStore:
             Key(id=KeyId(r["id"]), name=r["name"], role=r["role"], juris=r["juris"], hash=r["hash"])
             for r in rows
         ]
+
+    # Phones that sleep. ----------------------------------------------------------------------
+
+    async def put_push_addresses(
+        self, addresses: Mapping[DeviceId, PushAddress | None]
+    ) -> list[UnitId]:
+        """Keep where phones are woken; return the unit of each that changed."""
+        columns = (
+            list(addresses),
+            [to and to.kind for to in addresses.values()],
+            [to and to.a for to in addresses.values()],
+        )
+        with _translated():
+            rows = await self._side.fetch(push_sql.PUT_PUSH_ADDRESSES, *columns)
+        return [UnitId(r["unit_id"]) for r in rows]
+
+    async def drop_push_address(self, device_id: DeviceId, address: PushAddress) -> list[UnitId]:
+        """Forget an address that leads nowhere, unless there is another by now."""
+        with _translated():
+            rows = await self._side.fetch(
+                push_sql.DROP_PUSH_ADDRESS, device_id, address.kind, address.a
+            )
+        return [UnitId(r["unit_id"]) for r in rows]
+
+    async def unheard(
+        self,
+        asleep: Sequence[DeviceId],
+        written_by: Instant,
+        own_by: Instant,
+        now: Instant,
+        limit: int,
+    ) -> list[Unheard]:
+        """Return frames not acknowledged and not yet weighed, written by then, oldest first.
+
+        Those of phones in `asleep` whenever they were written; those a phone caused itself (by a
+        command answered in the same transaction) only when written by `own_by`.
+        """
+        with _translated():
+            rows = await self._side.fetch(push_sql.UNHEARD, asleep, written_by, own_by, now, limit)
+        return [push_rows.unheard(r) for r in rows]
+
+    async def plan_pushes(
+        self, weighed: Sequence[tuple[DeviceId, int]], pushes: Sequence[Push]
+    ) -> None:
+        """Note which frames were weighed, and the pushes that came of it; both once."""
+        columns = [device for device, _ in weighed], [seq for _, seq in weighed]
+        with _translated():
+            await self._side.execute(push_sql.PLAN_PUSHES, *columns, _json(pushes))
+
+    async def claim_pushes(
+        self, limit: int, now: Instant, lease_s: float, sms_per_hour: int
+    ) -> list[Claimed]:
+        """Take what is due for `lease_s`, urgent first; what needs no try is settled instead."""
+        with _translated():
+            rows = await self._side.fetch(push_sql.CLAIM_PUSHES, limit, now, lease_s, sms_per_hour)
+        return [push_rows.claimed(r) for r in rows]
+
+    async def settle_push(self, settled: Settled, now: Instant) -> None:
+        """Note how a try went; what is final stays, but for a yes that came late."""
+        with _translated():
+            await self._side.execute(
+                push_sql.SETTLE_PUSH,
+                settled.device_id,
+                settled.seq,
+                settled.channel,
+                settled.state,
+                settled.next_at,
+                settled.note,
+                now,
+            )
 
     # Reading. --------------------------------------------------------------------------------
 
@@ -310,6 +414,10 @@ class PostgresStore:
                 cursor=Cursor(xid=r["xid"], id=r["id"]),
                 incident_id=r["incident_id"],
                 entry=_entry(r),
+                juris=r["juris"],
+                source=r["source"],
+                ext_id=r["ext_id"],
+                ext_rev=r["ext_rev"],
             )
             for r in rows
         ]
@@ -326,7 +434,7 @@ class PostgresStore:
     async def forget(self, now: Instant, most: int) -> int:
         """Delete answers and settled mail older than a day; return how many rows went."""
         gone = 0
-        for statement in (sql.FORGET_REPLIES, sql.FORGET_MAIL):
+        for statement in (sql.FORGET_REPLIES, sql.FORGET_MAIL, *notice_sql.FORGET):
             with _translated():
                 done = await self._side.execute(statement, now, most)
             gone += int(done.rsplit(" ", 1)[1])
@@ -337,6 +445,15 @@ class PostgresStore:
         with _translated():
             text: str = await self._side.fetchval(sql.EPOCH)
         return sha256(text.encode()).hexdigest()[:EPOCH_CHARS]
+
+    async def renew_epoch(self, epoch: str, device_id: DeviceId, seq: int) -> str:
+        """Begin a new epoch after `epoch`, once, if a phone's `seq` was never given here.
+
+        Return the one in force.
+        """
+        with _translated():
+            await self._side.execute(sql.RENEW_EPOCH, EPOCH_CHARS, epoch, device_id, seq)
+        return await self.epoch()
 
 
 async def _pool(dsn: str, most: int) -> Pool:
@@ -374,6 +491,10 @@ def _meaning(error: asyncpg.PostgresError) -> Exception:
         return UnitTaken([UnitId(u) for u in (error.detail or "").split()])
     if error.sqlstate == "KP003":
         return AlreadyAnswered()
+    if error.sqlstate == "KP004":
+        return CodeTaken()
+    if isinstance(error, asyncpg.DataError):
+        return Invalid("a text or a number in it cannot be stored")
     return StoreAway(str(error)) if isinstance(error, AWAY) else error
 
 
@@ -408,6 +529,9 @@ def _identity(r: Row) -> Identity:
         juris=r["juris"],
         head=r["head"],
         acked=r["acked"],
+        push=push_rows.address(r["push_kind"], r["push_to"]),
+        expires_at=r["expires_at"],
+        unused=r["unused"],
     )
 
 
@@ -435,6 +559,7 @@ def _unit_row(r: Row) -> UnitRow:
         offers=r["offers"],
         accepts=r["accepts"],
         asked_24h=r["asked"],
+        pushable=r["pushable"],
         position=None if r["at"] is None else _position(r),
     )
 

@@ -15,7 +15,7 @@ select
 from (select 1) one left join reply r on r.scope = $2 and r.id = $3
 """
 
-COMMIT: Final = "select commit_decision($1::jsonb)::text"
+COMMIT: Final = "select commit_decision($1::jsonb, $2)::text"
 
 REMEMBER: Final = """
 insert into reply (scope, id, digest, status, body, at)
@@ -58,7 +58,7 @@ select u.id, u.code, u.name, u.kind, u.juris, u.lon, u.lat, u.moves, u.capabilit
        u.fixed, u.disabled, u.offers, u.accepts,
        coalesce(m.on_duty, 0) as on_duty, coalesce(m.paused, 0) as paused,
        a.unit_id is not null as engaged, coalesce(o.ringing, 0) as ringing,
-       coalesce(k.asked, 0) as asked, p.lon as p_lon, p.lat as p_lat, p.acc_m, p.at
+       coalesce(k.asked, 0) as asked, coalesce(w.pushable, 0) as pushable, p.lon as p_lon, p.lat as p_lat, p.acc_m, p.at
 from chosen u
 left join (
     select unit_id, count(*) filter (where duty = 'on') as on_duty,
@@ -74,15 +74,31 @@ left join (
     select unit_id, count(*) as asked from offer
     where sent_at > $2::timestamptz - interval '24 hours' group by 1
 ) k on k.unit_id = u.id
+left join (
+    select d.unit_id, count(*) as pushable from device d join member m on m.id = d.member_id
+    where d.push_to is not null and d.revoked_at is null and m.duty = 'on'
+        and ($1::text[] is null or d.unit_id = any($1))
+    group by 1
+) w on w.unit_id = u.id
 left join position p on p.unit_id = u.id
 order by u.id
 """
 
 IDENTITIES: Final = """
-select d.token_hash, d.id, d.unit_id, d.member_id, u.juris, d.head, d.acked
-from device d join unit u on u.id = d.unit_id
-where d.revoked_at is null and ($1::bytea is null or d.token_hash = $1)
+select t.hash as token_hash, t.expires_at, t.unused, d.id, d.unit_id, d.member_id, u.juris,
+       d.head, d.acked, d.push_kind, d.push_to
+from (
+    select token_hash as hash, id as device_id, token_expires_at as expires_at, false as unused
+    from device
+    union all
+    select hash, device_id, expires_at, not used from device_token
+) t
+join device d on d.id = t.device_id join unit u on u.id = d.unit_id
+where d.revoked_at is null and ($1::bytea is null or t.hash = $1)
+    and ($2::text is null or d.id = $2)
 """
+ADD_TOKEN: Final = "select add_token($1, $2, $3, $4)"  # noqa: S105 - a statement
+USE_TOKEN: Final = "select use_token($1, $2, $3)"  # noqa: S105 - a statement
 CREWS: Final = """
 select id, unit_id, name, leader, duty from member
 where $1::text[] is null or unit_id = any($1) order by unit_id, id
@@ -115,10 +131,15 @@ where incident_id = $1 and n > $2 order by n limit $3
 """
 
 EVENTS: Final = """
-select xid::text as xid, id, incident_id, n, type, by, via, at, unit_id, data::text as data
-from event
-where (xid, id) > ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-order by xid, id limit $3
+select e.xid::text as xid, e.id, e.incident_id, e.n, e.type, e.by, e.via, e.at, e.unit_id,
+       e.data::text as data, coalesce(i.juris, u.juris, '') as juris,
+       coalesce(i.source, '') as source, i.ext_id, i.ext_rev
+from event e
+left join incident i on i.id = e.incident_id
+left join unit u on u.id = e.unit_id and e.incident_id is null
+where (e.xid, e.id) > ($1::text::xid8, $2::bigint)
+    and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+order by e.xid, e.id limit $3
 """
 """Sequences commit out of order: only what is below every running transaction is read."""
 
@@ -179,6 +200,14 @@ INVARIANTS: Final = {
 EPOCH: Final = """
 select s.system_identifier::text || '/' || c.timeline_id || '/' || m.nonce as epoch
 from pg_control_system() s, pg_control_checkpoint() c, meta m
+"""
+RENEW_EPOCH: Final = """
+update meta m set nonce = encode(uuid_send(gen_random_uuid()), 'hex')
+from pg_control_system() s, pg_control_checkpoint() c
+where left(encode(sha256(convert_to(
+        s.system_identifier::text || '/' || c.timeline_id || '/' || m.nonce, 'UTF8'
+    )), 'hex'), $1) = $2
+    and not exists (select 1 from device d where d.id = $3 and d.head >= $4)
 """
 NOW: Final = "select clock_timestamp()"
 REGISTERED: Final = "select registered from meta"

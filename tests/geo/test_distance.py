@@ -8,7 +8,7 @@ from geopy.distance import geodesic
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.distance import metres, metres_many
+from geo.distance import NEAR_M, metres, metres_many, metres_near
 from geo.point import Point
 
 HOME = Point(113.27, 23.13)
@@ -47,6 +47,31 @@ def test_many_are_measured_as_one_is(origin: Point, east: float, north: float) -
     many = metres_many(origin, np.array([there.lon, origin.lon]), np.array([there.lat, origin.lat]))
     assert many[0] == pytest.approx(metres(origin, there), abs=1e-6)
     assert many[1] == 0.0
+
+
+@given(
+    origin=st.builds(Point, st.floats(-179, 179), st.floats(-80, 80)),
+    east=st.floats(-NEAR_M, NEAR_M),
+    north=st.floats(-NEAR_M, NEAR_M),
+)
+def test_those_nearby_are_measured_as_many_are(origin: Point, east: float, north: float) -> None:
+    """Without trigonometry for each, and to a centimetre."""
+    aside = east / 111_000 / math.cos(math.radians(origin.lat))
+    lons, lats = np.array([origin.lon + aside]), np.array([origin.lat + north / 111_000])
+    expected = metres_many(origin, lons, lats)
+    if expected[0] <= NEAR_M:
+        assert metres_near(origin, lons, lats) == pytest.approx(expected, abs=0.01)
+
+
+@given(
+    origin=st.builds(Point, st.floats(-179, 179), st.floats(-80, 80)),
+    there=st.builds(Point, st.floats(-180, 180), st.floats(-90, 90)),
+)
+def test_what_is_far_never_looks_near(origin: Point, there: Point) -> None:
+    """Beyond its bound the cheap distance is wrong, and beyond its bound all the same."""
+    lons, lats = np.array([there.lon]), np.array([there.lat])
+    if metres(origin, there) > 1.001 * NEAR_M:
+        assert metres_near(origin, lons, lats)[0] > NEAR_M
 
 
 def test_the_180th_meridian_is_no_border() -> None:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.distance import metres
-from geo.eta import MOVES, PACES, TURNOUT_S, EtaModel, Moves, Quality, StraightLine
+from geo.eta import (
+    FEW,
+    MOVES,
+    PACES,
+    TURNOUT_S,
+    Bounded,
+    EtaModel,
+    Moves,
+    Quality,
+    StraightLine,
+)
 from geo.point import Point
 
 SCENE = Point(113.27, 23.13)
@@ -95,7 +105,7 @@ def test_no_units_give_no_answers() -> None:
 
 @given(
     seed=st.integers(0, 2**32),
-    limit_s=st.floats(0, 2_000),
+    limit_s=st.floats(0, 4_000),
     target=st.builds(Point, st.floats(-180, 180), st.floats(-85, 85)),
 )
 def test_looking_only_nearby_changes_no_answer(seed: int, limit_s: float, target: Point) -> None:
@@ -109,4 +119,24 @@ def test_looking_only_nearby_changes_no_answer(seed: int, limit_s: float, target
         pace = PACES[MOVES[code]]
         exact_s = 30.0 + metres(target, Point(lon, lat)) * pace.detour / pace.speed_mps
         expected = exact_s if exact_s <= limit_s else math.inf
-        assert eta_s == pytest.approx(expected, rel=1e-9)
+        assert eta_s == pytest.approx(expected, abs=0.001)
+
+
+def test_nobody_farther_than_the_bound_is_in_time() -> None:
+    """The fastest way of moving sets it; before the turnout is over nobody is anywhere."""
+    model = StraightLine()
+    assert isinstance(model, Bounded)
+    pace = PACES[Moves.MOTORBIKE]
+    assert model.within_m(130.0) == pytest.approx(100.0 * pace.speed_mps / pace.detour)
+    assert model.within_m(TURNOUT_S - 1) == 0.0
+
+
+def test_a_crowd_is_reckoned_as_a_few_are() -> None:
+    """However many there are, and whichever way is the cheaper one."""
+    rng = np.random.default_rng(1)
+    lons, lats = 113.3 + rng.normal(0, 0.02, FEW + 1), 23.1 + rng.normal(0, 0.02, FEW + 1)
+    moves = rng.integers(0, len(MOVES), FEW + 1).astype(np.uint8)
+    crowd = StraightLine().etas(Point(113.3, 23.1), lons, lats, moves, 600.0)
+    few = StraightLine().etas(Point(113.3, 23.1), lons[1:], lats[1:], moves[1:], 600.0)
+    assert crowd.eta_s[1:] == pytest.approx(few.eta_s, abs=0.001)
+    assert crowd.distance_m[1:] == pytest.approx(few.distance_m, abs=0.01)

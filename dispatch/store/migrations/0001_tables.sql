@@ -128,6 +128,7 @@ create table offer (
     lapse_at     timestamptz not null,
     exp_at       timestamptz not null,
     rev          integer not null default 1,
+    barred       boolean not null default false,
     delivered_at timestamptz,
     seen_at      timestamptz,
     ended_at     timestamptz

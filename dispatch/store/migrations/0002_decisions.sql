@@ -95,7 +95,7 @@ begin
         insert into offer as o
         select * from jsonb_populate_recordset(null::offer, d -> 'offers')
         on conflict (id) do update set
-            state = excluded.state, rev = excluded.rev, eta_s = excluded.eta_s, lapse_at = excluded.lapse_at, ended_at = excluded.ended_at,
+            state = excluded.state, rev = excluded.rev, barred = excluded.barred, eta_s = excluded.eta_s, lapse_at = excluded.lapse_at, ended_at = excluded.ended_at,
             delivered_at = coalesce(o.delivered_at, excluded.delivered_at),
             seen_at = coalesce(o.seen_at, excluded.seen_at);
         perform 1 from unit

@@ -5,9 +5,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Final
 
+import msgspec
+import pytest
+
 from dispatch.core import commands as c
 from dispatch.core.decide import decide, open_case
 from dispatch.core.decision import Actor, Context, Decision, Draft, Mail
+from dispatch.core.errors import Refusal
 from dispatch.core.events import Entry, Event
 from dispatch.core.matching import PRIOR, Candidate, Found, Reason
 from geo.datum import Datum
@@ -236,6 +240,14 @@ class Story:
         """Decide a command on the case as it stands, and go on from there."""
         self.last = self._keep(decide(self.case, command, self._context(actor)))
         return self.last
+
+    def refuses(self, command: c.Command, actor: Actor = DESK) -> Refusal:
+        """Return why a command is refused; the case has to be what it was."""
+        before = msgspec.json.encode(self.case)
+        with pytest.raises(Refusal) as caught:
+            decide(self.case, command, self._context(actor))
+        assert msgspec.json.encode(self.case) == before
+        return caught.value
 
     def wake(self, seconds: float = 0) -> Decision:
         """Let time pass, and a clock of the case come."""

@@ -54,6 +54,14 @@ def test_command_goes_up_with_the_ladder(seconds: float, level: Level) -> None:
     assert story.incident.level is level
 
 
+def test_a_step_leaves_command_where_it_is_wider_already() -> None:
+    """A person called the professionals; the police at 120 s take nothing from them."""
+    story = Story(crowd(0), PLAN, level=Level.DISTRICT)
+    story.wake_at_its_clocks(120)
+    assert rungs(story)[-1] == ("police", 120)
+    assert story.incident.level is Level.DISTRICT
+
+
 def test_with_life_at_stake_the_police_are_called_with_the_first_offers() -> None:
     """In parallel, and for that reason."""
     story = Story(crowd(9), LIFE, priority=1)

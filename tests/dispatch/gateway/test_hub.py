@@ -12,7 +12,7 @@ from schemas.base import DeviceId, UnitId
 from schemas.wire import Close
 from tests.dispatch.gateway.conftest import HELLO, Gateway, until
 from tests.dispatch.gateway.test_server import PING, reason
-from tests.fakes import offer
+from tests.fakes import offer, phone
 
 pytestmark = pytest.mark.asyncio
 
@@ -203,6 +203,19 @@ async def test_a_unit_that_is_disabled_is_closed_with_all_its_phones(gateway: Ga
     assert await third.parted() == reason(Close.UNIT_DISABLED)
     assert (await one.ask(PING))["t"] == "pong"
     assert gateway.hub.stats.phones == 1
+
+
+async def test_a_unit_has_eight_sockets(gateway: Gateway) -> None:
+    """The ninth phone is sent away (4004); one that comes again takes its own place."""
+    for number in range(10, 19):
+        gateway.phones.know(phone(number, unit=9))
+    lines = [await gateway.known(f"d{number}") for number in range(10, 18)]
+    ninth = await gateway.phone()
+    await ninth.say(HELLO | {"tok": "d18"})
+    assert await ninth.parted() == reason(Close.FORBIDDEN)
+    await gateway.known("d10")
+    assert await lines[0].parted() == reason(Close.DRAINING)
+    assert gateway.hub.stats.phones == 8
 
 
 async def test_a_device_that_is_revoked_is_closed_alone(gateway: Gateway) -> None:

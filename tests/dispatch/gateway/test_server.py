@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from dispatch.gateway import UnitProtocol
 from dispatch.gateway.limits import CHECKS_MAX, IN_FLIGHT_MAX, RATE_BURST, RELIABLE_MAX
 from geo.datum import Datum, point_from_wgs84
 from geo.point import Point
-from schemas.base import ms
+from schemas import wire
+from schemas.base import DeviceId, ms
 from schemas.wire import SUBPROTOCOL, Close
 from tests.dispatch.gateway.conftest import HELLO, Gateway, Phone, serving, until
-from tests.fakes import offer
+from tests.fakes import CADENCES, offer
 
 pytestmark = pytest.mark.asyncio
 
@@ -190,6 +192,72 @@ async def test_an_ack_above_the_head_of_its_epoch_is_an_alarm(gateway: Gateway) 
     welcome = await line.hello("d1", epoch="epoch-1", ack=4)
     assert (welcome["rec"], welcome["head"]) == (False, 0)
     assert gateway.hub.stats.lost_rows == 1
+    assert gateway.phones.lost_rows == [4]
+
+
+async def test_a_new_epoch_is_everybodys(gateway: Gateway) -> None:
+    """Who is here is asked to come again (4202); who found it out is welcomed in it."""
+    others = [await gateway.known(name) for name in ("d2", "d3")]
+
+    def renew() -> None:
+        gateway.phones.epoch = "epoch-2"
+        gateway.hub.resync()
+
+    gateway.phones.lose = renew
+    line = await gateway.phone()
+    welcome = await line.hello("d1", epoch="epoch-1", ack=4)
+    assert (welcome["epoch"], welcome["rec"]) == ("epoch-2", False)
+    assert [await other.parted() for other in others] == [reason(Close.RESYNC, 1)] * 2
+    assert (await line.ask(PING))["t"] == "pong"
+
+
+async def test_a_unit_that_is_disabled_does_not_come_in(gateway: Gateway) -> None:
+    """4006, whatever the token."""
+    gateway.phones.barring = Close.UNIT_DISABLED
+    line = await gateway.phone()
+    await line.say(HELLO | {"tok": "d1"})
+    assert await line.parted() == reason(Close.UNIT_DISABLED)
+    assert gateway.phones.seen == []
+
+
+async def test_an_app_that_is_too_old_does_not_come_in() -> None:
+    """4005, before its token is looked up."""
+    async with serving(oldest={"mini": (2,)}) as gateway:
+        gateway.phones.refusals["d1"] = ZeroDivisionError()
+        line = await gateway.phone()
+        await line.say(HELLO | {"tok": "d1", "app": {"n": "mini", "v": "1.9"}})
+        assert await line.parted() == reason(Close.UPGRADE_APP)
+        await gateway.known("d2", app={"n": "mini", "v": "2.0"})
+
+
+async def test_a_phone_says_where_to_wake_it_and_what_it_can_do(gateway: Gateway) -> None:
+    """With hello, and whenever that changes."""
+    line = await gateway.known(push={"k": "webpush", "a": "https://push.example/1"})
+    await line.say({"t": "mode", "m": "bg", "hb": 120})
+    assert (await line.ask(PING))["t"] == "pong"
+    assert [(push.k, push.a) for push in gateway.phones.pushes] == [
+        ("webpush", "https://push.example/1")
+    ]
+    assert [(mode.m, mode.hb) for mode in gateway.phones.modes] == [("bg", 120)]
+    gateway.later(290.0)
+    assert gateway.hub.stats.closes == {}
+    gateway.later(301.0)
+    assert await line.parted() == reason(Close.SILENT, 1)
+
+
+async def test_a_token_that_ends_closes_its_socket(gateway: Gateway) -> None:
+    """4101; fetching a new one makes the old one end sooner."""
+    gateway.phones.ends("d1", 60.0)
+    gateway.phones.ends("d2", 60.0)
+    short, renewed = await gateway.known("d1"), await gateway.known("d2")
+    gateway.phones.till = gateway.phones.clock.now() + timedelta(seconds=30)
+    got = await renewed.ask({"t": "refresh", "id": seen(1)["id"]})
+    assert got["result"]["tok"] == "kd_new"
+    gateway.later(31.0)
+    assert await renewed.parted() == reason(Close.AUTH_EXPIRED, 1)
+    assert (await short.ask(PING))["t"] == "pong"
+    gateway.later(62.0)
+    assert await short.parted() == reason(Close.AUTH_EXPIRED, 1)
 
 
 # Frames. -----------------------------------------------------------------------------------------
@@ -360,9 +428,45 @@ async def test_a_silent_phone_is_reaped(gateway: Gateway) -> None:
     line = await gateway.known()
     gateway.later(70.0)
     assert (await line.ask(PING))["t"] == "pong"
+    gateway.later(74.0)
     gateway.later(77.0)
     assert await line.parted() == reason(Close.SILENT, 1)
-    await until(lambda: gateway.phones.seen == ["+d1", "-d1"])
+    await until(lambda: gateway.phones.seen == ["+d1", "~d1", "-d1"])
+
+
+async def test_an_engaged_phone_is_missed_sooner(gateway: Gateway) -> None:
+    """Shown stale at 12 s, closed at 30 s; others as before."""
+    line, other = await gateway.known("d1"), await gateway.known("d2")
+    gateway.hub.refresh(DeviceId("d1"), wire.Policy(state=CADENCES, s="engaged"))
+    assert (await line.hear())["s"] == "engaged"
+    gateway.later(11.0)
+    assert "~d1" not in gateway.phones.seen
+    gateway.later(14.0)
+    assert gateway.phones.seen == ["+d1", "+d2", "~d1"]
+    assert (await line.ask(PING))["t"] == "pong"
+    assert gateway.phones.seen[-1] == "!d1"
+    gateway.later(14.0)
+    assert gateway.phones.seen[-1] == "~d1"
+    gateway.later(32.0)
+    assert await line.parted() == reason(Close.SILENT, 1)
+    assert (await other.ask(PING))["t"] == "pong"
+    assert gateway.phones.seen[-1] == "-d1"
+
+
+async def test_a_phone_is_asked_once_however_often_its_pace_changes(gateway: Gateway) -> None:
+    """The wheel forgets what is no longer meant."""
+    line = await gateway.known()
+    for situation in ("engaged", "available", "engaged", "available"):
+        gateway.hub.refresh(DeviceId("d1"), wire.Policy(state=CADENCES, s=situation))
+        await line.hear()
+    for seconds in range(0, 70, 2):
+        gateway.later(float(seconds))
+    assert gateway.phones.seen == ["+d1"]
+    gateway.later(74.0)
+    assert gateway.phones.seen == ["+d1", "~d1"]
+    assert sum(map(len, gateway.hub._wheel._slots.values())) == 1
+    gateway.later(77.0)
+    assert await line.parted() == reason(Close.SILENT, 1)
 
 
 async def test_a_socket_without_hello_is_reaped(gateway: Gateway) -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dispatch.core.errors import NotOnDuty, Overloaded
 from dispatch.gateway.limits import (
@@ -22,8 +23,10 @@ from dispatch.gateway.session import (
     Actions,
     Do,
     Identify,
+    Moded,
     Part,
     Phase,
+    Quiet,
     Send,
     Session,
     Store,
@@ -31,8 +34,9 @@ from dispatch.gateway.session import (
 from geo.datum import Datum, point_from_wgs84
 from geo.point import Point
 from schemas import wire
+from schemas.base import ms
 from schemas.wire import Close, Err, ErrorCode
-from tests.fakes import MemoryPhones, offer, phone
+from tests.fakes import CADENCES, START, MemoryPhones, offer, phone
 
 HELLO = {"t": "hello", "tok": "d1", "datum": "gcj02", "ts": 1, "inst": "run-1"}
 PING = {"t": "ping", "ts": 1}
@@ -175,6 +179,13 @@ WRONG: list[tuple[str, ErrorCode, str | None, str | None]] = [
     ('{"t":"loc","d":"wgs84","ts":1,"f":[]}', ErrorCode.INVALID, "f", None),
     ('{"t":"offer.seen","id":"short","oid":"o"}', ErrorCode.INVALID, "id", "short"),
     ('{"t":"offer.seen","id":"0123456789abcdef"}', ErrorCode.INVALID, "oid", "0123456789abcdef"),
+    (
+        '{"t":"offer.seen","id":"0123456789abcdef","oid":"\\u0000"}',
+        ErrorCode.INVALID,
+        None,
+        "0123456789abcdef",
+    ),
+    ('{"t":"ping","ts":1,"x":"\\u0000"}', ErrorCode.INVALID, None, None),
     ('{"t":"dance"}', ErrorCode.UNKNOWN_TYPE, None, None),
     ('{"t":"dance","id":"x1"}', ErrorCode.UNKNOWN_TYPE, None, "x1"),
     ('{"t":"dance","id":7}', ErrorCode.UNKNOWN_TYPE, None, None),
@@ -352,6 +363,7 @@ COMMANDS: list[dict[str, Any]] = [
     {"t": "offer.reply", "id": SEEN["id"], "oid": "o", "rev": 1, "at": 1, "r": "accept"},
     {"t": "assign.seen", "id": SEEN["id"], "aid": "a", "rev": 1},
     {"t": "progress", "id": SEEN["id"], "aid": "a", "s": "arrived", "at": 1},
+    {"t": "refresh", "id": SEEN["id"]},
 ]
 
 
@@ -409,15 +421,102 @@ def test_who_does_not_say_hello_is_closed_after_ten_seconds() -> None:
     assert session.expire(10.0) == Part(Close.HELLO_TIMEOUT, 5)
 
 
-@pytest.mark.parametrize("checked", [False, True])
-def test_a_silent_phone_is_closed(checked: bool) -> None:
-    """Two and a half heartbeats: 4104. Any frame counts as a sign of life."""
-    session = ready() if checked else Session(0.0)
+def test_a_phone_silent_before_its_welcome_is_closed() -> None:
+    """Two and a half heartbeats: 4104. Nobody knows yet whose line would be stale."""
+    session = Session(0.0)
     say(session, HELLO)
     session.receive("?", 50.0)
     assert session.due_at == 50.0 + SILENT_AFTER_S
     assert session.expire(50.0 + SILENT_AFTER_S - 0.1) is None
     assert session.expire(50.0 + SILENT_AFTER_S) == Part(Close.SILENT, 1)
+
+
+@pytest.mark.parametrize(
+    ("situation", "stale_s", "closed_s"),
+    [("available", 72.0, 75.0), ("engaged", 12.0, 30.0), ("unheard of", 72.0, 75.0)],
+)
+def test_a_silent_phone_is_shown_stale_and_then_closed(
+    situation: str, stale_s: float, closed_s: float
+) -> None:
+    """By the heartbeat of its situation: while engaged at 12 s and 30 s. Any frame is heard."""
+    session = ready()
+    session.pace(wire.Policy(state=CADENCES, s=situation))
+    session.receive("?", 50.0)
+    assert session.due_at == 50.0 + stale_s
+    assert session.expire(50.0 + stale_s - 0.1) is None
+    assert session.expire(50.0 + stale_s) == Quiet(quiet=True)
+    assert session.due_at == 50.0 + closed_s
+    assert session.expire(50.0 + closed_s - 0.1) is None
+    assert session.expire(50.0 + closed_s) == Part(Close.SILENT, 1)
+
+
+def test_a_phone_that_is_heard_again_is_no_longer_stale() -> None:
+    """Said once, before what it says."""
+    session = ready()
+    session.expire(72.0)
+    assert say(session, PING, 73.0) == (Quiet(quiet=False), Send(wire.Pong(now=0.0)))
+    assert say(session, PING, 73.0) == (Send(wire.Pong(now=0.0)),)
+    assert session.due_at == 73.0 + 72.0
+
+
+def test_an_app_that_sleeps_is_waited_for() -> None:
+    """The longer heartbeat counts, even while engaged; without one the usual is back."""
+    session = ready()
+    session.pace(wire.Policy(state=CADENCES, s="engaged"))
+    (moded,) = say(session, {"t": "mode", "m": "bg", "hb": 200})
+    assert isinstance(moded, Moded)
+    assert moded.mode.m is wire.Activity.BACKGROUND
+    assert session.due_at == 480.0
+    assert session.expire(480.0) == Quiet(quiet=True)
+    assert session.due_at == 500.0
+    say(session, {"t": "mode", "m": "fg"}, 490.0)
+    assert session.due_at == 490.0 + 12.0
+
+
+def test_a_token_that_ends_closes_the_socket() -> None:
+    """However lively the phone: 4101. The earliest end that was told counts."""
+    session = ready()
+    session.token_ends(40.0)
+    session.token_ends(60.0)
+    say(session, PING, 39.9)
+    assert session.due_at == 40.0
+    assert session.expire(39.9) is None
+    assert session.expire(40.0) == Part(Close.AUTH_EXPIRED, 1)
+
+
+@pytest.mark.parametrize(
+    ("app", "comes_in"),
+    [
+        ({"n": "old", "v": "2.0.9"}, False),
+        ({"n": "old"}, False),
+        ({"n": "old", "v": "2.1-beta"}, True),
+        ({"n": "other", "v": "0"}, True),
+        (None, True),
+    ],
+)
+def test_an_app_below_the_oldest_version_is_closed(
+    app: dict[str, str] | None, comes_in: bool
+) -> None:
+    """Before its token is read: 4005."""
+    session = Session(0.0, {"old": (2, 1)})
+    (action,) = say(session, HELLO | {"app": app})
+    assert isinstance(action, Identify) is comes_in
+    assert comes_in or action == Part(Close.UPGRADE_APP, 0)
+
+
+def test_the_welcome_says_when_the_token_ends() -> None:
+    """So that the app fetches a new one in time."""
+    (identify,) = say(Session(0.0), HELLO)
+    assert isinstance(identify, Identify)
+    actions = Session(0.0).welcome(
+        identify.hello,
+        replace(phone(), expires_at=START),
+        epoch="e",
+        head=0,
+        state=MemoryPhones([phone()]).state(phone()),
+        online=1,
+    )
+    assert welcome(actions).exp == ms(START)
 
 
 def test_what_is_over_stays_over() -> None:

@@ -3,10 +3,19 @@
 from msgspec.structs import replace
 
 from dispatch.phone import heard
-from dispatch.phone.hand import ENDED_MAX, Hand
-from dispatch.phone.news import News, OfferChanged, Offered, OfferEnded, TaskChanged
+from dispatch.phone.hand import ENDED_MAX, NOTICES_MAX, Hand
+from dispatch.phone.news import (
+    News,
+    Noticed,
+    NoticeEnded,
+    OfferChanged,
+    Offered,
+    OfferEnded,
+    TaskChanged,
+)
 from geo.datum import Datum
-from schemas.wire import AssignUpdate, Frame, OfferUpdate
+from schemas.notice import NoticeLevel
+from schemas.wire import AssignUpdate, Frame, NoticeFrame, OfferUpdate
 from tests.dispatch.phone.script import offer, offer_end, scene, task, task_end, text
 
 
@@ -104,3 +113,45 @@ def test_a_state_with_another_rev_is_told_without_ringing() -> None:
     news = list(hand.welcome(heard.Welcome(epoch="e", rec=True, head=9, state=state), anew=False))
     assert [type(one) for one in news] == [OfferChanged, TaskChanged]
     assert list(hand.drop_offer("o1", "x")) == [OfferEnded("o1", "x")]
+
+
+# Notices. ----------------------------------------------------------------------------------------
+
+
+def notice(nid: str = "n1", *, rev: int = 1, exp: float = 9e12, ts: float = 1.0) -> NoticeFrame:
+    """Return a notice; one that has ended where `exp` is before `ts`."""
+    return NoticeFrame(seq=1, nid=nid, rev=rev, lvl=NoticeLevel.INFO, text="台风", exp=exp, ts=ts)
+
+
+def test_a_notice_is_shown_once() -> None:
+    """Told again it is no news; a newer one is."""
+    hand = Hand()
+    assert [type(one) for one in take(hand, notice())] == [Noticed]
+    assert take(hand, notice()) == []
+    assert [type(one) for one in take(hand, notice(rev=2))] == [Noticed]
+    assert take(hand, notice(rev=1)) == []
+
+
+def test_a_notice_taken_back_ends_what_was_shown_and_nothing_else() -> None:
+    """Who never saw it learns nothing, and does not see it later either."""
+    hand = Hand()
+    take(hand, notice())
+    assert take(hand, notice(rev=2, exp=5.0, ts=6.0)) == [NoticeEnded("n1")]
+    assert take(hand, notice("n2", rev=2, exp=5.0, ts=6.0)) == []
+    assert take(hand, notice("n2")) == []
+
+
+def test_a_welcome_overtakes_no_notice() -> None:
+    """Its state tells of none."""
+    hand = Hand()
+    hand._covered = 9
+    assert [type(one) for one in take(hand, notice())] == [Noticed]
+    assert take(hand, offer(seq=1)) == []
+
+
+def test_of_many_notices_the_newest_are_remembered() -> None:
+    """A bound, like every other memory."""
+    hand = Hand()
+    for number in range(NOTICES_MAX + 1):
+        take(hand, notice(f"n{number}"))
+    assert (len(hand.notices), "n0" in hand.notices) == (NOTICES_MAX, False)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dispatch.phone import heard
 from schemas import wire
+from schemas.notice import NoticeLevel
 from tests.dispatch.phone.script import (
     POLICY,
     offer,
@@ -38,6 +39,10 @@ EXACT: list[tuple[wire.Frame, type]] = [
         heard.TaskUpdate,
     ),
     (task_end(seq=6), heard.TaskEnd),
+    (
+        wire.NoticeFrame(seq=7, nid="n", rev=1, lvl=NoticeLevel.WARN, text="台风", exp=9.0),
+        heard.Notice,
+    ),
 ]
 
 

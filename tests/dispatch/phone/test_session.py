@@ -513,3 +513,14 @@ class Hostile(RuleBasedStateMachine):
 
 TestHostile = Hostile.TestCase
 TestHostile.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+
+
+def test_a_stream_that_begins_anew_waits_for_its_notices_too() -> None:
+    """Else the first ack would say that they were processed."""
+    session = Session(CARD, Memory(epoch="old", seq=5))
+    session.opened(NOW_MS)
+    session.outgoing(NOW_MS)
+    session.hear(text(welcome(head=9)).replace(b'"head":9', b'"head":9,"till":8'), NOW_MS)
+    assert session.seq == 0
+    session.hear(b'{"t":"notice","seq":8,"nid":"n","rev":1,"text":"x"}', NOW_MS)
+    assert session.seq == 9

@@ -1,0 +1,1 @@
+"""Benchmarks: floors, peers and ours side by side, in turn, in one run."""

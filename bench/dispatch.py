@@ -1,0 +1,257 @@
+"""From the call to the offer: POST until a phone has it, a whole city online."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final, NamedTuple, TypeVar
+
+import asyncpg
+import httpx
+import numpy as np
+
+from bench.harness.child import Child, child
+from bench.harness.result import Found, Mark, Row
+from dispatch.auth import KEY_PREFIX, Role, token_hash
+from dispatch.cli.city import IssuedPhone, register
+from dispatch.cli.phone_fleet import PhoneFleet
+from dispatch.cli.serve import Worker, database, listener, raise_open_files
+from dispatch.clock import SystemClock, new_token
+from dispatch.phone.diary import Diary
+from dispatch.settings import Settings
+from dispatch.store.registry import registry
+from geo.city import City
+from geo.city.build import build
+from schemas.base import KeyId
+
+MOST_S: Final = 150.0
+UNITS: Final = 23_334
+PHONES: Final = 19_000
+TALKING: Final = 2_300
+"""Phones that do nothing but report; the others live as in the demo, and report once a minute."""
+FIXES_PER_S: Final = 2_300
+USUAL_S: Final = 60
+CALLS: Final = 200
+CALL_EVERY_S: Final = 0.15
+WARM_S: Final = 3.0
+CONNECT_S: Final = 90.0
+SEED: Final = 20241
+ONLINE_SHARE: Final = 0.999
+PAYLOAD: Final = b"x" * 256
+"""As long as an offer frame is."""
+MS: Final = "ms"
+
+T = TypeVar("T")
+
+
+class Load(NamedTuple):
+    """A running service with its phones, and what is measured beside it."""
+
+    city: City
+    client: httpx.AsyncClient
+    fleet: PhoneFleet
+    talkers: Child
+    connection: "asyncpg.Connection[asyncpg.Record]"
+    echo: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    clock: SystemClock
+
+
+class Calls(NamedTuple):
+    """When each incident was called in, by our clock and the service's; what took how long (ms)."""
+
+    posted: dict[str, float]
+    opened: dict[str, float]
+    answered: list[float]
+    commits: list[float]
+    trips: list[float]
+    fixes_per_s: float
+
+
+def measure(scale: float) -> Found:
+    """Measure one service with its phones.
+
+    The mark is held against what a phone heard, which is after the frame was written, because the
+    phones' process and this one read the same clock; the service's follows the database's.
+    """
+    calls, diary = asyncio.run(_measure(scale, CALLS if scale >= 1 else 20))
+    seen = {iid: at for iid, at in diary.offers_first.items() if iid in calls.posted}
+    load = f"{int(PHONES * scale):,} phones, {calls.fixes_per_s:,.0f} fixes/s"
+    commit = Row.of(f"durable commit, {load}", calls.commits, MS)
+    trip = Row.of(f"loopback round trip, {load}", calls.trips, MS)
+    written = [at - calls.opened[iid] for iid, (at, _) in seen.items()]
+    offer = Row.of(
+        "POST until a phone has heard the first offer frame",
+        [at - calls.posted[iid] for iid, (_, at) in seen.items()],
+        MS,
+    )
+    floor_ms = (commit.median or 0.0) + (trip.median or 0.0)
+    times = offer.median / floor_ms if offer.median is not None and floor_ms else None
+    return Found(
+        rows=[
+            commit,
+            trip,
+            Row.of("POST received until the first offer frame is written", written, MS),
+            offer,
+            Row.of("POST until it is answered", calls.answered, MS),
+            Row.count("incidents called in whose offer was heard", len(seen), "incidents"),
+        ],
+        ratios={"POST to offer, to commit and round trip": times},
+        marks={"POST to offer, to commit and round trip": Mark.at_most(6.0, times)},
+    )
+
+
+async def _measure(scale: float, calls: int) -> tuple[Calls, Diary]:
+    async with loaded(scale) as load:
+        rate = FIXES_PER_S * scale - (PHONES - TALKING) * scale / USUAL_S
+        load.talkers.ask("begin", per_s=max(1.0, rate))
+        await asyncio.sleep(WARM_S)
+        found = await call(load, calls)
+        return found, await load.fleet.stop()
+
+
+async def call(load: Load, calls: int) -> Calls:
+    """Call in incidents, a commit and a round trip beside each, at an even rate."""
+    dice = np.random.default_rng(SEED)
+    found = Calls({}, {}, [], [], [], 0.0)
+    began, fixes = perf_counter(), _fixes(load)
+    for place in load.city.incident_places(dice, calls):
+        next_at = perf_counter() + CALL_EVERY_S
+        body = {
+            "kind": "theft",
+            "priority": 3,
+            "title": "bench",
+            "drill": False,
+            "position": {"lon": place.point.lon, "lat": place.point.lat, "datum": "wgs84"},
+        }
+        posted_ms = load.clock.now().timestamp() * 1000
+        answer, taken = await _timed(_post(load, body))
+        found.posted[answer["id"]] = posted_ms
+        opened = datetime.fromisoformat(answer["opened_at"])
+        found.opened[answer["id"]] = opened.timestamp() * 1000
+        found.answered.append(taken)
+        insert = load.connection.execute("insert into bench_commit default values")
+        found.commits.append((await _timed(insert))[1])
+        found.trips.append((await _timed(_round_trip(load)))[1])
+        await asyncio.sleep(max(0.0, next_at - perf_counter()))
+    per_s = (_fixes(load) - fixes) / (perf_counter() - began)
+    return found._replace(fixes_per_s=per_s)
+
+
+async def _timed(work: Awaitable[T]) -> tuple[T, float]:
+    began = perf_counter()
+    answer = await work
+    return answer, (perf_counter() - began) * 1000
+
+
+async def _post(load: Load, body: dict[str, object]) -> dict[str, Any]:
+    answer = await load.client.post(
+        "/v1/incidents", json=body, headers={"Idempotency-Key": load.clock.new_id()}
+    )
+    assert answer.is_success, answer.text
+    opened: dict[str, Any] = answer.json()
+    return opened
+
+
+async def _round_trip(load: Load) -> None:
+    reader, writer = load.echo
+    writer.write(PAYLOAD)
+    await reader.readexactly(len(PAYLOAD))
+
+
+def _fixes(load: Load) -> int:
+    said: int = load.talkers.ask("count")["sent"]
+    return said + load.fleet.progress.tally.fixes
+
+
+# The city, its service and its phones. ------------------------------------------------------------
+
+
+@asynccontextmanager
+async def loaded(scale: float) -> AsyncIterator[Load]:
+    """Run everything in a folder of its own; all of it is ended and removed."""
+    units, phones = max(60, int(UNITS * scale)), max(50, int(PHONES * scale))
+    raise_open_files()
+    clock, key = SystemClock(), new_token(KEY_PREFIX)
+    with tempfile.TemporaryDirectory(prefix="kapok-bench-") as name:
+        folder = Path(name)
+        async with database(Settings(data=folder), asyncio.Event()) as dsn:
+            city = await asyncio.to_thread(build, SEED, units)
+            issued = await _registered(dsn, city, phones, key, clock)
+            connection = await asyncpg.connect(dsn)
+            await connection.execute("create table bench_commit (at timestamptz default now())")
+            try:
+                async with (
+                    _service(dsn, folder) as url,
+                    _phones(issued, max(10, int(TALKING * scale)), url) as (fleet, talkers),
+                    _beside(url, key) as (client, echo),
+                ):
+                    yield Load(city, client, fleet, talkers, connection, echo, clock)
+            finally:
+                await connection.close()
+
+
+async def _registered(
+    dsn: str, city: City, phones: int, key: str, clock: SystemClock
+) -> list[IssuedPhone]:
+    async with registry(dsn) as opened:
+        issued = await register(opened, city, phones, clock.new_id, lambda *_: None)
+        await opened.put_key(KeyId(clock.new_id()), "bench", Role.DISPATCHER, "gz", token_hash(key))
+    return issued
+
+
+@asynccontextmanager
+async def _service(dsn: str, folder: Path) -> AsyncIterator[str]:
+    """Run a worker as `kapok serve` does."""
+    stop = asyncio.Event()
+    with listener("127.0.0.1", 0) as port, (folder / "service.log").open("wb") as log:
+        worker = Worker(dsn, port, log)
+        running = asyncio.create_task(worker.run(stop))
+        try:
+            await worker.ready.wait()
+            yield worker.url
+        finally:
+            stop.set()
+            await running
+
+
+@asynccontextmanager
+async def _phones(
+    issued: list[IssuedPhone], talking: int, url: str
+) -> AsyncIterator[tuple[PhoneFleet, Child]]:
+    """Let all phones connect: every n-th only reports, the others are people."""
+    every = max(2, len(issued) // talking)
+    only_report, people = issued[::every], [p for n, p in enumerate(issued) if n % every]
+    talkers = partial(
+        child,
+        "bench.peers.talkers",
+        port=int(url.rsplit(":", 1)[1]),
+        tokens=[phone.token for phone in only_report],
+        places=[(phone.lon, phone.lat) for phone in only_report],
+    )
+    async with PhoneFleet.started(people, url) as fleet:
+        with talkers() as reporting:
+            online = await asyncio.to_thread(reporting.ask, "dial", within_s=CONNECT_S)
+            assert online["online"] == len(only_report), online
+            async with asyncio.timeout(CONNECT_S):
+                while fleet.progress.tally.online < len(people) * ONLINE_SHARE:  # noqa: ASYNC110 - the fleet reports every half second
+                    await asyncio.sleep(0.2)
+            yield fleet, reporting
+
+
+@asynccontextmanager
+async def _beside(
+    url: str, key: str
+) -> AsyncIterator[tuple[httpx.AsyncClient, tuple[asyncio.StreamReader, asyncio.StreamWriter]]]:
+    """Open what calls in incidents, and the floor of a round trip."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=10.0) as client:
+        with child("bench.peers.echo") as echo:
+            line = await asyncio.open_connection("127.0.0.1", echo.facts["port"])
+            try:
+                yield client, line
+            finally:
+                line[1].close()

@@ -1,0 +1,1 @@
+"""What every benchmark needs: results, timing, children, the machine, the published page."""

@@ -1,0 +1,1 @@
+"""The processes of benchmarks: floors, peers, ours, and the phones that talk to them."""

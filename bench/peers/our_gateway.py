@@ -1,0 +1,52 @@
+"""Our gateway as the worker runs it, before a desk without a store."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from bench.harness.answering import answer, run, say
+from bench.peers import town
+from bench.peers.watch import Watch, listener, settled
+from dispatch.cli.worker import WS_FRAME_MAX
+from dispatch.gateway import Hub, UnitProtocol, UnitSocket
+
+
+class Server(uvicorn.Server):
+    """uvicorn that leaves signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signals."""
+        yield
+
+
+async def main(units: int) -> None:
+    """Serve until the parent hangs up."""
+    phones, watch, port = town.phones(units), Watch(), listener()
+    hub = Hub(phones)
+    config = uvicorn.Config(
+        UnitSocket(phones, hub),
+        ws=UnitProtocol,
+        ws_max_size=WS_FRAME_MAX,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = Server(config)
+    settled()
+    running = [asyncio.create_task(hub.run()), asyncio.create_task(server.serve([port]))]
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    say({"port": port.getsockname()[1]})
+    await answer({"watch": watch.begin, "stall": watch.end})
+    for task in running:
+        task.cancel()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,189 @@
+"""Thousands of phones in one process that say hello, then locations at an even rate."""
+
+import asyncio
+import gc
+from typing import Any, Final
+
+import msgspec
+from websockets.uri import parse_uri
+
+from bench.harness.answering import answer, run, say
+from bench.peers import town
+from dispatch.clock import SystemClock
+from dispatch.gateway.server import UNIT_PATH
+from dispatch.phone.fleet import loopback_sources, require_files
+from dispatch.phone.link import Link, dial
+from dispatch.phone.process import GC_THRESHOLDS
+from geo.datum import Datum
+from schemas.wire import FixRow, Hello, Loc
+
+TICK_S: Final = 0.01
+PONG_EVERY: Final = 10
+STEP_DEGREES: Final = 1e-5
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Talker:
+    """One phone: a line, and counts of what it heard, kept by its host."""
+
+    __slots__ = ("_hello", "_host", "_lat", "_link", "_lon", "source", "welcomed")
+
+    def __init__(self, host: "Talkers", hello: bytes, at: tuple[float, float], source: str) -> None:
+        self._host, self._hello = host, hello
+        self._lon, self._lat = at
+        self._link: Link | None = None
+        self.source = source
+        self.welcomed = False
+
+    def line_made(self, link: Link) -> None:
+        """Take the line."""
+        self._link = link
+
+    def line_open(self) -> None:
+        """Say hello."""
+        if self._link is not None:
+            self._link.send(self._hello)
+
+    def line_heard(self, frame: bytes) -> None:
+        """Take a welcome, else count a frame."""
+        if self.welcomed:
+            self._host.heard += 1
+        else:
+            self.welcomed = True
+            self._host.arrived(self)
+
+    def line_lost(self, code: int | None, reason: str) -> None:
+        """Count a loss."""
+        self._host.failed(f"{code} {reason}")
+
+    def say(self, now_ms: float, *, asks: bool) -> None:
+        """Say where we are."""
+        self._lon += STEP_DEGREES
+        row = _encode(FixRow(now_ms, round(self._lon, 6), self._lat, 8.0))
+        loc = Loc(d=Datum.WGS84, ts=now_ms, f=[msgspec.Raw(row)], p=1 if asks else None)
+        if self._link is not None:
+            self._link.send(_encode(loc))
+
+
+class Talkers:
+    """The host of all of them."""
+
+    def __init__(
+        self, hellos: list[bytes], places: list[tuple[float, float]], port: int, at_once: int
+    ) -> None:
+        sources = loopback_sources("127.0.0.1", len(hellos), at_once)
+        self._uri = parse_uri(f"ws://127.0.0.1:{port}{UNIT_PATH}")
+        self._clock = SystemClock()
+        self._places = asyncio.Semaphore(at_once)
+        self._all = [
+            Talker(self, hello, at, sources[n % len(sources)])
+            for n, (hello, at) in enumerate(zip(hellos, places, strict=True))
+        ]
+        self._online: list[Talker] = []
+        self._waiting: dict[Talker, asyncio.Event] = {}
+        self._next = 0
+        self._talking: asyncio.Task[int] | None = None
+        self.heard = 0
+        self.failures: dict[str, int] = {}
+
+    def arrived(self, talker: Talker) -> None:
+        """Count a phone in."""
+        self._online.append(talker)
+        self._waiting.pop(talker).set()
+
+    def failed(self, why: str) -> None:
+        """Count a phone out."""
+        self.failures[why] = self.failures.get(why, 0) + 1
+
+    async def dial(self, within_s: float) -> dict[str, Any]:
+        """Let all dial, each as soon as there is a place among those under way."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(within_s):
+                await asyncio.gather(*map(self._dial, self._all))
+        except TimeoutError:
+            self.failed("no welcome in time")
+        return {
+            "online": len(self._online),
+            "failures": self.failures,
+            "seconds": loop.time() - began,
+        }
+
+    async def _dial(self, talker: Talker) -> None:
+        async with self._places:
+            welcomed = self._waiting[talker] = asyncio.Event()
+            try:
+                await dial(self._uri, talker, talker.source)
+            except (OSError, TimeoutError) as error:
+                self.failed(type(error).__name__)
+            else:
+                await welcomed.wait()
+
+    async def talk(self, per_s: float, seconds: float) -> dict[str, Any]:
+        """Talk for some seconds; return how many locations were said, and pongs heard."""
+        before = self.heard
+        sent = await self._talk(per_s, seconds)
+        await asyncio.sleep(10 * TICK_S)
+        return {"sent": sent, "pongs": self.heard - before}
+
+    async def begin(self, per_s: float) -> dict[str, Any]:
+        """Talk from now on."""
+        self._talking = asyncio.create_task(self._talk(per_s, float("inf")))
+        return {}
+
+    async def count(self) -> dict[str, Any]:
+        """Return how many locations were said so far, and what was lost."""
+        return {"sent": self._next, "failures": self.failures}
+
+    async def _talk(self, per_s: float, seconds: float) -> int:
+        """Say locations in turn, at an even rate: those that are late are said all the same."""
+        loop = asyncio.get_running_loop()
+        began, first = loop.time(), self._next
+        while (passed_s := loop.time() - began) < seconds:
+            self._say(int(passed_s * per_s) - (self._next - first))
+            await asyncio.sleep(TICK_S)
+        return self._next - first
+
+    def _say(self, count: int) -> None:
+        now_ms = self._clock.now().timestamp() * 1000
+        for number in range(self._next, self._next + count):
+            talker = self._online[number % len(self._online)]
+            talker.say(now_ms, asks=number % PONG_EVERY == 0)
+        self._next += max(0, count)
+
+
+def hello(token: str) -> bytes:
+    """Return the first frame of a phone."""
+    now_ms = SystemClock().now().timestamp() * 1000
+    return _encode(Hello(tok=token, datum=Datum.WGS84, ts=now_ms, inst=token[-16:]))
+
+
+async def main(
+    port: int,
+    phones: int = 0,
+    at_once: int = 200,
+    tokens: list[str] | None = None,
+    places: list[tuple[float, float]] | None = None,
+) -> None:
+    """Answer until the parent hangs up; without tokens the phones are those of the town."""
+    names = tokens or [town.token(number) for number in range(phones)]
+    require_files(len(names))
+    at = places or [town.place(number) for number in range(len(names))]
+    talkers = Talkers([hello(name) for name in names], at, port, at_once)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    say({"phones": len(names)})
+    await answer(
+        {
+            "dial": talkers.dial,
+            "talk": talkers.talk,
+            "begin": talkers.begin,
+            "count": talkers.count,
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(main)

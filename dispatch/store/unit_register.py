@@ -1,0 +1,142 @@
+"""What a registrar changes one at a time, on PostgreSQL."""
+
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+from msgspec.structs import asdict
+
+from dispatch.core.events import Entry, Event
+from dispatch.ports import (
+    Answer,
+    Code,
+    Cursor,
+    DutyOrder,
+    Enrolling,
+    MemberChange,
+    Once,
+    Phone,
+    UnitChange,
+    masked,
+)
+from dispatch.store import unit_statements as sql
+from schemas.base import DeviceId, IncidentId, MemberId, UnitId
+from schemas.unit import Duty, Member
+
+Row: TypeAlias = asyncpg.Record
+
+
+class PostgresRegister:
+    """The part of the store that changes and shows units, members and phones."""
+
+    async def _rows(self, statement: str, *values: object) -> list[Row]:
+        """Ask the database; raise what the ports promise."""
+        raise NotImplementedError
+
+    async def register_unit(self, change: UnitChange, once: Once, answer: Answer) -> None:
+        """Add a unit, or change it.
+
+        Raises:
+            StaleCase: it stands otherwise than the change thinks; nothing was written.
+            CodeTaken: another unit has its code; nothing was written.
+            UnitTaken: it is to be disabled and has an active assignment; nothing was written.
+            AlreadyAnswered: the command's id has an answer; nothing was written.
+        """
+        body = {"before": change.before, "after": change.after, "entry": change.entry}
+        await self._rows(sql.REGISTER_UNIT, _json(body, once, answer))
+
+    async def register_member(self, change: MemberChange, once: Once, answer: Answer) -> None:
+        """Add a member, or change what is given; raise `AlreadyAnswered`."""
+        await self._rows(sql.REGISTER_MEMBER, _json(asdict(change), once, answer))
+
+    async def clock_members(self, order: DutyOrder, once: Once, answer: Answer) -> None:
+        """Clock members in or out; leaving waits while engaged. Raise `AlreadyAnswered`."""
+        await self._rows(sql.CLOCK_MEMBERS, _json(asdict(order), once, answer))
+
+    async def members(self, unit_id: UnitId) -> list[Member]:
+        """Return a unit's members by id, their numbers masked."""
+        return [_member(r) for r in await self._rows(sql.MEMBERS, unit_id, None)]
+
+    async def member(self, member_id: MemberId) -> Member | None:
+        """Return a member, the number masked."""
+        rows = await self._rows(sql.MEMBERS, None, member_id)
+        return _member(rows[0]) if rows else None
+
+    async def devices(self, unit_id: UnitId) -> list[Phone]:
+        """Return a unit's phones by id, revoked ones too."""
+        return [_phone(r) for r in await self._rows(sql.DEVICES, unit_id, None)]
+
+    async def device(self, device_id: DeviceId) -> Phone | None:
+        """Return a phone."""
+        rows = await self._rows(sql.DEVICES, None, device_id)
+        return _phone(rows[0]) if rows else None
+
+    async def put_code(self, code: Code) -> bool:
+        """Keep a member's code in place of an earlier one; `False` where its name is in use."""
+        rows = await self._rows(sql.PUT_CODE, _json(asdict(code)))
+        return bool(rows[0]["good"])
+
+    async def enrol(self, enrolling: Enrolling) -> Phone | None:
+        """Use a code up for a phone's token; a wrong one is counted and opens nothing."""
+        rows = await self._rows(sql.ENROL, _json(asdict(enrolling)))
+        if rows[0]["phone"] is None:
+            return None
+        made = msgspec.json.decode(rows[0]["phone"], type=dict[str, str])
+        return await self.device(DeviceId(made["device_id"]))
+
+    async def revoke_device(
+        self, device_id: DeviceId, entry: Entry, once: Once, answer: Answer
+    ) -> None:
+        """Let a phone open nothing any more; raise `AlreadyAnswered`."""
+        body = {"device_id": device_id, "entry": entry}
+        await self._rows(sql.REVOKE_DEVICE, _json(body, once, answer))
+
+    async def recent(self, incident_id: IncidentId, limit: int) -> list[Entry]:
+        """Return an incident's last entries, oldest first."""
+        return [_entry(r) for r in await self._rows(sql.RECENT, incident_id, limit)]
+
+    async def tail(self) -> Cursor:
+        """Return where the log ends now: whatever becomes visible later lies above it."""
+        rows = await self._rows(sql.TAIL)
+        return Cursor(xid=rows[0]["xid"], id=rows[0]["id"]) if rows else Cursor()
+
+
+def _json(body: dict[str, Any], once: Once | None = None, answer: Answer | None = None) -> str:
+    if once is not None and answer is not None:
+        kept = {"scope": once.scope, "id": once.id, "digest": once.digest}
+        body = {**body, "reply": {**kept, "status": answer.status, "body": answer.body}}
+    return msgspec.json.encode(body).decode()
+
+
+def _member(r: Row) -> Member:
+    return Member(
+        id=MemberId(r["id"]),
+        unit_id=UnitId(r["unit_id"]),
+        name=r["name"],
+        tel=masked(r["tel"]),
+        leader=r["leader"],
+        duty=Duty(r["duty"]),
+    )
+
+
+def _phone(r: Row) -> Phone:
+    return Phone(
+        id=DeviceId(r["id"]),
+        unit_id=UnitId(r["unit_id"]),
+        member_id=MemberId(r["member_id"]),
+        member=r["member"],
+        enrolled_at=r["enrolled_at"],
+        revoked_at=r["revoked_at"],
+    )
+
+
+def _entry(r: Row) -> Entry:
+    return Entry(
+        n=r["n"],
+        type=Event(r["type"]),
+        by=r["by"],
+        via=r["via"],
+        at=r["at"],
+        unit_id=r["unit_id"],
+        data=msgspec.json.decode(r["data"]),
+    )

@@ -1,0 +1,461 @@
+"""All units in memory: what the store says, what phones say, what the desk asks."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from dispatch.core.events import Entry, Event
+from dispatch.core.fixes import Fix
+from dispatch.core.matching import Reason
+from dispatch.live.fleet import FRESH_S, GRACE_S, KEPT_S, Fleet
+from geo.eta import Moves, Quality, StraightLine
+from geo.point import Box, Point
+from schemas.base import UnitId
+from schemas.incident import OfferState
+from schemas.plan import Need
+from schemas.unit import Capability, Link, Position, Unit, UnitKind, UnitRow, UnitState
+from tests.fakes import START
+
+NOW_S: Final = START.timestamp()
+LATER_S: Final = NOW_S + GRACE_S
+SCENE: Final = Point(113.27, 23.13)
+ANYBODY: Final = Need()
+STEP: Final = 0.0005
+"""About 50 m to the east."""
+
+
+def uid(number: int) -> UnitId:
+    """Return the id of unit n."""
+    return UnitId(f"u{number}")
+
+
+def row(number: int, *, lon: float = SCENE.lon, on_duty: int = 1, **facts: Any) -> UnitRow:
+    """Return unit n at the scene; facts of the unit, or of its row."""
+    of_row = {k: facts.pop(k) for k in list(facts) if k in UnitRow.__struct_fields__}
+    unit = Unit(
+        id=uid(number),
+        code=f"U{number}",
+        name=f"单元 {number}",
+        kind=UnitKind.VILLAGE,
+        juris="gz",
+        lon=lon,
+        lat=SCENE.lat,
+    )
+    return UnitRow(unit=replace(unit, **facts), on_duty=on_duty, **of_row)
+
+
+def fleet(*rows: UnitRow) -> Fleet:
+    """Return a fleet as it is after a start."""
+    loaded = Fleet(StraightLine())
+    loaded.load(rows, NOW_S)
+    return loaded
+
+
+def fix(at_s: float = NOW_S, lon: float = SCENE.lon, acc_m: float = 5.0) -> Fix:
+    """Return a position at an instant."""
+    return Fix(lon=lon, lat=SCENE.lat, acc_m=acc_m, at_s=at_s)
+
+
+def position(number: int, at_s: float, lon: float) -> Position:
+    """Return a position as the store keeps it."""
+    at = datetime.fromtimestamp(at_s, UTC)
+    return Position(unit_id=uid(number), lon=lon, lat=SCENE.lat, acc_m=5.0, at=at)
+
+
+def entry(event: Event, number: int | None = 1, **data: Any) -> Entry:
+    """Return a committed line about unit n."""
+    unit_id = None if number is None else uid(number)
+    return Entry(type=event, by="engine", via="engine", at=START, unit_id=unit_id, data=data)
+
+
+def found(
+    units: Fleet,
+    need: Need = ANYBODY,
+    ring_s: int = 300,
+    excluded: frozenset[UnitId] = frozenset(),
+    now_s: float = NOW_S,
+    **more: int,
+) -> tuple[list[UnitId], dict[Reason, int]]:
+    """Return who may be asked at the scene, in order, and how many may not."""
+    answer = units.find(units.reach(SCENE, now_s), need, ring_s, excluded, now_s, **more)
+    return [c.unit_id for c in answer.candidates], answer.left_out
+
+
+# What the store says. ----------------------------------------------------------------------------
+
+
+def test_a_fleet_knows_the_units_it_was_given() -> None:
+    """By id, in order; nothing of any other."""
+    units = fleet(row(1), row(2))
+    assert len(units) == 2
+    assert uid(1) in units
+    assert uid(3) not in units
+    assert [unit.id for unit in units] == [uid(1), uid(2)]
+    assert units.unit(uid(2)) == row(2).unit
+    assert units.unit(uid(3)) is None
+    assert (units.row(uid(2)), units.row(uid(3))) == (1, None)
+
+
+def test_units_are_read_on_from_an_id() -> None:
+    """In order, whether the id is known or not."""
+    units = fleet(row(1), row(3), row(5))
+    assert [unit.id for unit in units.after(None)] == ["u1", "u3", "u5"]
+    after = {n: [unit.id for unit in units.after(uid(n))] for n in (1, 2, 5)}
+    assert after == {1: ["u3", "u5"], 2: ["u3", "u5"], 5: []}
+
+
+def test_a_fleet_that_is_read_anew_keeps_what_phones_said() -> None:
+    """Who is connected, and fixes the store does not have yet; wherever the row now stands."""
+    units = fleet(row(2), row(3))
+    units.connected(uid(3), +1)
+    units.fix(uid(3), fix(lon=SCENE.lon + STEP))
+    units.load([row(1), row(3)], NOW_S)
+    assert [unit.id for unit in units] == [uid(1), uid(3)]
+    assert units.link(uid(3), NOW_S) is Link.ONLINE
+    assert units.standing(uid(3), NOW_S).place.lon == SCENE.lon + STEP
+    assert units.link(uid(1), NOW_S) is Link.OFFLINE
+    assert [kept[0] for kept in units.to_keep()] == [uid(3)]
+
+
+def test_what_the_store_says_of_a_unit_replaces_what_was_known() -> None:
+    """Crew, offers, task, and the unit itself."""
+    units = fleet(row(1))
+    units.put(row(1, on_duty=0, paused=2, name="新名"))
+    assert units.state(uid(1)) is UnitState.PAUSED
+    unit = units.unit(uid(1))
+    assert unit is not None
+    assert unit.name == "新名"
+
+
+def test_a_fix_newer_than_the_stores_stays() -> None:
+    """The store is seconds behind the phones."""
+    units = fleet(row(1))
+    units.fix(uid(1), fix(NOW_S, SCENE.lon + STEP))
+    units.put(row(1, position=position(1, NOW_S - 1, SCENE.lon)))
+    assert units.standing(uid(1), NOW_S).place.lon == SCENE.lon + STEP
+    units.put(row(1, position=position(1, NOW_S + 1, SCENE.lon)))
+    assert units.standing(uid(1), NOW_S + 1) == (SCENE, 0.0)
+
+
+def test_a_unit_registered_since_is_added() -> None:
+    """The newest id comes last; another waits for the next load; a known one is changed."""
+    units = fleet(row(1), row(3))
+    for added in (row(2), row(4), row(3, on_duty=0)):
+        units.add(added)
+    assert [unit.id for unit in units] == ["u1", "u3", "u4"]
+    assert [units.on_duty(uid(n)) for n in (3, 4)] == [0, 1]
+    assert found(units)[0] == ["u1", "u4"]
+
+
+# What was decided. -------------------------------------------------------------------------------
+
+
+def test_an_offer_is_folded_in() -> None:
+    """The unit is asked, and was asked once more today."""
+    units = fleet(row(1), row(2))
+    units.fold([entry(Event.OFFERED), entry(Event.OFFERED, 3), entry(Event.SHORTFALL, None)])
+    assert [units.state(uid(n)) for n in (1, 2)] == [UnitState.OFFERED, UnitState.AVAILABLE]
+    candidates = units.find(units.reach(SCENE, NOW_S), Need(), 300, frozenset(), NOW_S).candidates
+    assert [c.unit_id for c in candidates] == [uid(2)]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Event.LAPSED,
+        Event.ACCEPTED,
+        Event.DECLINED,
+        Event.EXPIRED,
+        Event.WITHDRAWN,
+        Event.TAKEN,
+        Event.OFFER_CANCELLED,
+    ],
+)
+def test_an_offer_that_rings_no_more_is_folded_in(event: Event) -> None:
+    """However it ended; one that had lapsed rang no more already."""
+    units = fleet(row(1, open_offers=2))
+    units.fold([entry(event, before=OfferState.LAPSED)])
+    units.fold([entry(event, before=OfferState.OPEN)])
+    assert units.state(uid(1)) is UnitState.OFFERED
+    units.fold([entry(event, before="open")])
+    assert units.state(uid(1)) is UnitState.AVAILABLE
+
+
+def test_offers_never_count_below_none() -> None:
+    """Memory may have missed how one began."""
+    units = fleet(row(1))
+    units.fold([entry(Event.EXPIRED, before=OfferState.OPEN)])
+    units.fold([entry(Event.OFFERED)])
+    assert units.state(uid(1)) is UnitState.OFFERED
+
+
+def test_a_task_is_folded_in_and_out() -> None:
+    """Engaged from the assignment to its end; what else is logged changes nothing."""
+    units = fleet(row(1))
+    units.fold([entry(Event.ASSIGNED), entry(Event.PROGRESSED)])
+    assert units.state(uid(1)) is UnitState.ENGAGED
+    units.fold([entry(Event.ASSIGNMENT_ENDED)])
+    assert units.state(uid(1)) is UnitState.AVAILABLE
+
+
+def test_a_yes_raises_the_acceptance_rate() -> None:
+    """An offer that was only made lowers it."""
+    units = fleet(row(1), row(2), row(3))
+    for number in (1, 2):
+        units.fold([entry(Event.OFFERED, number)])
+    units.fold([entry(Event.ACCEPTED, 1, before=OfferState.OPEN)])
+    units.fold([entry(Event.EXPIRED, 2, before=OfferState.OPEN)])
+    search = units.find(units.reach(SCENE, NOW_S), Need(), 300, frozenset(), NOW_S)
+    rates = {c.unit_id: round(c.accept_rate, 2) for c in search.candidates}
+    assert rates == {"u1": 0.52, "u2": 0.32, "u3": 0.4}
+    assert [c.asked_24h for c in search.candidates] == [0, 1, 1]
+
+
+def test_the_busy_are_those_asked_or_engaged() -> None:
+    """They are worth reading again."""
+    units = fleet(row(1), row(2, open_offers=1), row(3, engaged=True))
+    assert units.busy() == [uid(2), uid(3)]
+
+
+# What phones say. --------------------------------------------------------------------------------
+
+
+def test_a_unit_stands_where_its_newest_fix_is() -> None:
+    """An older one, or one of an unknown unit, changes nothing."""
+    units = fleet(row(1))
+    units.fix(uid(1), fix(NOW_S - 10, SCENE.lon + STEP))
+    units.fix(uid(1), fix(NOW_S - 20, SCENE.lon))
+    units.fix(uid(9), fix())
+    assert units.standing(uid(1), NOW_S) == (Point(SCENE.lon + STEP, SCENE.lat), 10.0)
+
+
+def test_a_unit_without_a_fresh_fix_is_thought_to_be_at_home() -> None:
+    """And it is said that nobody knows."""
+    units = fleet(row(1))
+    assert units.standing(uid(1), NOW_S) == (SCENE, None)
+    units.fix(uid(1), fix(NOW_S - FRESH_S - 1, SCENE.lon + STEP))
+    assert units.standing(uid(1), NOW_S) == (SCENE, None)
+    units.fix(uid(1), fix(NOW_S - FRESH_S, SCENE.lon + STEP))
+    assert units.standing(uid(1), NOW_S).age_s == FRESH_S
+
+
+def test_a_unit_is_heard_while_one_of_its_phones_is_connected() -> None:
+    """Online with a fresh fix, stale without; an unknown unit's phone counts nowhere."""
+    units = fleet(row(1))
+    units.connected(uid(9), +1)
+    assert units.link(uid(1), NOW_S) is Link.OFFLINE
+    units.connected(uid(1), +1)
+    units.connected(uid(1), +1)
+    units.connected(uid(1), -1)
+    assert units.link(uid(1), NOW_S) is Link.STALE
+    units.fix(uid(1), fix())
+    assert units.link(uid(1), NOW_S) is Link.ONLINE
+    units.connected(uid(1), -1)
+    assert units.link(uid(1), NOW_S) is Link.OFFLINE
+
+
+def test_a_unit_is_stale_when_none_of_its_phones_was_heard_in_time() -> None:
+    """One that is heard is enough; an unknown unit's phone counts nowhere."""
+    units = fleet(row(1))
+    units.fix(uid(1), fix())
+    for _ in range(2):
+        units.connected(uid(1), +1)
+    units.quiet(uid(9), +1)
+    units.quiet(uid(1), +1)
+    assert units.link(uid(1), NOW_S) is Link.ONLINE
+    units.quiet(uid(1), +1)
+    assert units.link(uid(1), NOW_S) is Link.STALE
+    units.quiet(uid(1), -1)
+    assert units.link(uid(1), NOW_S) is Link.ONLINE
+
+
+def test_a_position_is_kept_when_the_unit_has_moved() -> None:
+    """Never twice for one fix; a few metres are not a move."""
+    units = fleet(row(1), row(2))
+    units.fix(uid(1), fix(NOW_S))
+    assert units.to_keep() == [(uid(1), SCENE, 5.0, NOW_S)]
+    assert units.to_keep() == []
+    units.fix(uid(1), fix(NOW_S + 1, SCENE.lon + STEP / 10))
+    assert units.to_keep() == []
+    units.fix(uid(1), fix(NOW_S + 2, SCENE.lon + STEP))
+    assert [kept[3] for kept in units.to_keep()] == [NOW_S + 2]
+
+
+def test_a_position_is_kept_when_it_was_not_for_a_minute() -> None:
+    """A unit that stands still is known to stand there still."""
+    units = fleet(row(1))
+    for seconds, kept in ((0, 1), (KEPT_S - 1, 0), (KEPT_S, 1)):
+        units.fix(uid(1), fix(NOW_S + seconds))
+        assert len(units.to_keep()) == kept
+
+
+# What the desk asks. -----------------------------------------------------------------------------
+
+
+def test_an_eta_is_from_where_the_unit_stands() -> None:
+    """From its fresh fix, else from its home post; too far is never."""
+    units = fleet(row(1), row(2), row(3, lon=SCENE.lon + 1))
+    units.fix(uid(2), fix(NOW_S, SCENE.lon + STEP))
+    here, near, far = units.reach(SCENE, NOW_S).eta_s
+    assert here == pytest.approx(30.0)
+    assert near == pytest.approx(30.0 + 51.2 * 1.3 / 1.4, abs=0.3)
+    assert far == float("inf")
+    assert units.reach(SCENE, NOW_S, limit_s=40.0).eta_s[1] == float("inf")
+
+
+def test_a_unit_is_at_home_again_when_its_fix_is_old() -> None:
+    """For a search at any instant, be it before the last one."""
+    units = fleet(row(1), row(2, lon=SCENE.lon + 1))
+    units.fix(uid(1), fix(NOW_S, SCENE.lon + 1))
+    units.fix(uid(2), fix(NOW_S + 5))
+    units.connected(uid(1), +1)
+    units.connected(uid(2), +1)
+    first, both, second = [uid(2)], [uid(1), uid(2)], [uid(1)]
+    late_s = NOW_S + FRESH_S
+    for at_s, there in ((0, first), (1, both), (6, second), (1, both), (0, first)):
+        assert sorted(found(units, now_s=late_s + at_s)[0]) == there
+
+
+def test_a_model_that_knows_no_bound_is_asked_about_everybody() -> None:
+    """It finds whom the one that does finds."""
+
+    class Unbounded:
+        """Straight lines that do not say how far is too far."""
+
+        quality = Quality.STRAIGHT_LINE
+        etas = StraightLine().etas
+
+    units = Fleet(Unbounded())
+    units.load([row(1), row(2, lon=SCENE.lon + 1)], NOW_S)
+    assert found(units)[0] == [uid(1)]
+
+
+def test_the_way_of_moving_counts() -> None:
+    """A car is there sooner than somebody on foot."""
+    away = SCENE.lon + 4 * STEP
+    units = fleet(row(1, lon=away), row(2, lon=away, moves=Moves.CAR))
+    assert found(units)[0] == [uid(2), uid(1)]
+
+
+def test_candidates_come_with_what_is_known_of_them() -> None:
+    """ETA, metres, quality, rate, how often asked, and whether the place is only thought."""
+    units = fleet(row(1, asked_24h=3), row(2))
+    units.fix(uid(2), fix())
+    search = units.find(units.reach(SCENE, NOW_S), Need(), 180, frozenset(), NOW_S)
+    second, first = search.candidates
+    assert (first.unit_id, first.asked_24h, first.at_home) == (uid(1), 3, True)
+    assert (second.unit_id, second.asked_24h, second.at_home) == (uid(2), 0, False)
+    assert (first.eta_s, first.distance_m, first.quality) == (30.0, 0.0, Quality.STRAIGHT_LINE)
+    assert search.left_out == {}
+
+
+def test_any_unit_can_be_seen_as_a_candidate() -> None:
+    """Whether it may be asked or not, by its row."""
+    units = fleet(row(1), row(2, engaged=True))
+    seen = units.candidate(1, units.reach(SCENE, NOW_S), NOW_S)
+    assert (seen.unit_id, seen.eta_s, seen.at_home) == (uid(2), 30.0, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"disabled": True}, Reason.DISABLED),
+        ({"on_duty": 0}, Reason.OFF_DUTY),
+        ({"min_crew": 2}, Reason.OFF_DUTY),
+        ({"engaged": True}, Reason.ENGAGED),
+        ({"open_offers": 1}, Reason.OFFERED),
+        ({"fixed": False}, Reason.STALE_FIX),
+    ],
+)
+def test_who_may_not_be_asked_is_counted_by_reason(facts: dict[str, Any], reason: Reason) -> None:
+    """The others may."""
+    assert found(fleet(row(1, **facts), row(2))) == ([uid(2)], {reason: 1})
+
+
+def test_who_was_asked_before_or_cannot_do_it_is_left_out() -> None:
+    """An id nobody knows excludes nobody; outside the ring nobody is counted."""
+    units = fleet(row(1, capabilities=(Capability.AED,)), row(2), row(3, lon=SCENE.lon + 1))
+    aed = Need(capabilities=(Capability.AED,))
+    assert found(units, aed) == ([uid(1)], {Reason.NOT_CAPABLE: 1})
+    barred = frozenset({uid(1), uid(404)})
+    assert found(units, excluded=barred) == ([uid(2)], {Reason.ASKED_BEFORE: 1})
+
+
+def test_after_the_start_everybody_counts_as_reachable_for_a_minute() -> None:
+    """Then only those with a phone that is connected."""
+    units = fleet(row(1), row(2))
+    units.connected(uid(2), +1)
+    assert found(units, now_s=LATER_S - 1) == ([uid(1), uid(2)], {})
+    assert found(units, now_s=LATER_S) == ([uid(2)], {Reason.UNREACHABLE: 1})
+
+
+def test_an_offline_unit_counts_as_reachable_when_a_phone_of_it_can_be_woken() -> None:
+    """By a push address; not where nothing would be pushed."""
+    rows = row(1, pushable=1), row(2)
+    assert found(fleet(*rows), now_s=LATER_S) == ([uid(1)], {Reason.UNREACHABLE: 1})
+    without_webhook = Fleet(StraightLine(), wakes=False)
+    without_webhook.load(rows, NOW_S)
+    assert found(without_webhook, now_s=LATER_S) == ([], {Reason.UNREACHABLE: 2})
+
+
+def test_reading_the_fleet_anew_is_no_start() -> None:
+    """The minute is not given twice."""
+    units = fleet(row(1))
+    units.load([row(1)], LATER_S)
+    assert found(units, now_s=LATER_S) == ([], {Reason.UNREACHABLE: 1})
+
+
+def test_a_roving_unit_needs_a_fresh_fix() -> None:
+    """One with a post of its own is thought to be there."""
+    units = fleet(row(1, fixed=False))
+    units.fix(uid(1), fix())
+    assert found(units)[0] == [uid(1)]
+
+
+def test_only_so_many_are_named() -> None:
+    """The best of them."""
+    units = fleet(*(row(n, lon=SCENE.lon + n * STEP) for n in range(1, 6)))
+    assert found(units, most=2)[0] == [uid(1), uid(2)]
+
+
+@given(st.lists(st.floats(0, 0.01), min_size=1, max_size=30), st.sampled_from([60, 180, 300]))
+def test_a_ring_holds_those_who_can_be_there(away: list[float], ring_s: int) -> None:
+    """Exactly those whose ETA is inside it, by arrival."""
+    units = fleet(*(row(n, lon=SCENE.lon + far) for n, far in enumerate(away)))
+    eta_s = {u.id: float(e) for u, e in zip(units, units.reach(SCENE, NOW_S).eta_s, strict=True)}
+    names, left_out = found(units, ring_s=ring_s)
+    assert set(names) == {u for u, eta in eta_s.items() if eta <= ring_s}
+    assert [eta_s[u] for u in names] == sorted(eta_s[u] for u in names)
+    assert left_out == {}
+
+
+def test_capable_is_having_all_that_is_named() -> None:
+    """An unknown unit can do nothing."""
+    units = fleet(row(1, capabilities=(Capability.AED, Capability.ROPE)))
+    both = Need(capabilities=(Capability.ROPE, Capability.AED))
+    assert units.capable(uid(1), both)
+    assert not units.capable(uid(1), Need(capabilities=(Capability.AED, Capability.FORK)))
+    assert not units.capable(uid(2), Need())
+
+
+# What people see. --------------------------------------------------------------------------------
+
+
+def test_a_unit_shows_its_crew_on_duty() -> None:
+    """As the store counts it."""
+    units = fleet(row(1, on_duty=3), row(2, on_duty=0))
+    assert [units.on_duty(uid(n)) for n in (1, 2)] == [3, 0]
+    assert units.state(uid(2)) is UnitState.OFF
+
+
+def test_those_in_a_box_are_those_who_stand_there() -> None:
+    """By fresh fix, else by home post."""
+    units = fleet(row(1), row(2), row(3, lon=SCENE.lon + 1))
+    units.fix(uid(2), fix(NOW_S, SCENE.lon + 1))
+    box = Box.around(SCENE, 100.0)
+    assert units.inside(box, NOW_S) == {uid(1)}
+    assert units.inside(box, NOW_S + FRESH_S + 1) == {uid(1), uid(2)}

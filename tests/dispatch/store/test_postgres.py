@@ -1,0 +1,99 @@
+"""The store on PostgreSQL: what only it has; the rest is in the contract of all stores."""
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import pytest
+
+from dispatch.ports import StoreAway
+from dispatch.store.postgres import DESK_CONNECTIONS, SIDE_CONNECTIONS, PostgresStore
+from schemas.base import IncidentId
+
+pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
+NOWHERE: Final = "postgresql://kapok@127.0.0.1:1/kapok"
+
+
+async def test_a_database_that_is_not_there_is_away() -> None:
+    """Not an error of the driver."""
+    with pytest.raises(StoreAway):
+        await PostgresStore.open(NOWHERE)
+
+
+async def test_a_closed_store_is_away(database: str) -> None:
+    """Whatever is asked of it."""
+    store = await PostgresStore.open(database)
+    await store.close()
+    for look in (store.now(), store.load(IncidentId("i1"), None), store.keys()):
+        with pytest.raises(StoreAway):
+            await look
+
+
+async def test_decisions_have_connections_of_their_own(database: str) -> None:
+    """However many reads are under way, a decision does not queue behind them."""
+    store = await PostgresStore.open(database)
+    held = [await store._side.acquire() for _ in range(SIDE_CONNECTIONS)]
+    async with asyncio.timeout(5):
+        loaded = await store.load(IncidentId("i1"), None)
+    assert loaded.case is None
+    for connection in held:
+        await store._side.release(connection)
+    open_now = await asyncpg.connect(database)
+    count = await open_now.fetchval(
+        "select count(*) from pg_stat_activity"
+        " where application_name = 'kapok' and datname = current_database()"
+    )
+    assert count == DESK_CONNECTIONS + SIDE_CONNECTIONS
+    await open_now.close()
+    await store.close()
+
+
+async def test_a_lock_is_waited_for_a_second(database: str) -> None:
+    """Then the store counts as away, so that a caller hears within its bound."""
+    store = await PostgresStore.open(database)
+    other = await asyncpg.connect(database)
+    async with other.transaction():
+        await other.execute("lock table due")
+        with pytest.raises(StoreAway, match="lock timeout"):
+            await store.drop_due(1)
+    await other.close()
+    await store.drop_due(1)
+    assert await store.next_due() is None
+    await store.close()
+
+
+async def test_a_connection_that_was_ended_is_replaced(database: str) -> None:
+    """The call that was on it is told that the store was away; the next one works."""
+    store = await PostgresStore.open(database)
+    other = await asyncpg.connect(database)
+    await other.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where application_name = 'kapok' and datname = current_database()"
+    )
+    answers = [await _tried(store) for _ in range(2 * SIDE_CONNECTIONS)]
+    assert answers[-1]
+    await other.close()
+    await store.close()
+
+
+async def test_two_stores_of_one_database_share_an_epoch(database: str) -> None:
+    """And another database has another, though the server is the same."""
+    one, two = await PostgresStore.open(database), await PostgresStore.open(database)
+    assert await one.epoch() == await two.epoch()
+    other = await asyncpg.connect(database)
+    await other.execute("update meta set nonce = 'restored'")
+    before = await one.epoch()
+    assert before == await two.epoch()
+    await other.execute("update meta set nonce = 'again'")
+    assert await one.epoch() != before
+    await other.close()
+    for store in (one, two):
+        await store.close()
+
+
+async def _tried(store: PostgresStore) -> bool:
+    try:
+        await store.now()
+    except StoreAway:
+        return False
+    return True

@@ -1,0 +1,259 @@
+"""A phone of the whole service, by socket and by HTTP at once."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+import httpx
+import msgspec
+import pytest
+import pytest_asyncio
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from dispatch.auth import Role, token_hash
+from dispatch.cli.city import IssuedPhone, register
+from dispatch.clock import SystemClock, new_token
+from dispatch.gateway import UnitProtocol
+from dispatch.settings import read
+from dispatch.store.registry import registry
+from dispatch.wiring import Service, service
+from geo.city import build
+from schemas.base import KeyId
+from schemas.wire import SUBPROTOCOL
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.e2e, pytest.mark.postgres]
+
+PATIENCE_S: Final = 20.0
+KEY: Final = new_token("kk")
+UNITS: Final = 20
+
+
+class Town:
+    """A running service with its phones."""
+
+    def __init__(self, running: Service, port: int, phones: list[IssuedPhone]) -> None:
+        self.running, self.port, self.phones = running, port, phones
+        self.clock = SystemClock()
+        self.stack = AsyncExitStack()
+        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+
+    async def socket(self, phone: IssuedPhone, **hello: Any) -> ClientConnection:
+        """Open a phone's socket and say hello."""
+        line = await self.stack.enter_async_context(
+            connect(
+                f"ws://127.0.0.1:{self.port}/v1/ws/unit",
+                subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
+                compression=None,
+                proxy=None,
+                ping_interval=None,
+                close_timeout=0.2,
+            )
+        )
+        said = {"t": "hello", "tok": phone.token, "datum": "wgs84", "ts": 1, "inst": "run-1"}
+        await line.send(msgspec.json.encode(said | hello).decode())
+        return line
+
+    async def call(self, near: IssuedPhone) -> Any:
+        """Open an incident at a phone's post."""
+        response = await self.http.post(
+            "/v1/incidents",
+            json={
+                "kind": "theft",
+                "priority": 2,
+                "position": {"lon": near.lon, "lat": near.lat, "datum": "wgs84"},
+                "title": "有人偷电瓶",
+                "drill": False,
+                "needs": [{}],
+            },
+            headers={"Authorization": f"Bearer {KEY}", "Idempotency-Key": self.clock.new_id()},
+        )
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def ask(self, phone: IssuedPhone, what: str, **more: Any) -> Any:
+        """Ask the twin, as a phone."""
+        token = more.pop("token", phone.token)
+        headers = {"Authorization": f"Bearer {token}", "Kapok-Datum": "wgs84", **more}
+        response = await self.http.get(f"/v1/device/{what}", headers=headers)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def post(self, phone: IssuedPhone, *frames: Any) -> list[Any]:
+        """Post frames; return their replies."""
+        response = await self.http.post(
+            "/v1/device/messages",
+            json={"frames": list(frames)},
+            headers={"Authorization": f"Bearer {phone.token}", "Kapok-Datum": "wgs84"},
+        )
+        assert response.status_code == 200, response.text
+        replies: list[Any] = response.json()["replies"]
+        return replies
+
+    def phone_of(self, unit: str) -> IssuedPhone:
+        """Return the phone of a unit."""
+        return next(phone for phone in self.phones if phone.unit == unit)
+
+    def yes(self, oid: str) -> dict[str, Any]:
+        """Return the tap on yes."""
+        at = self.clock.now().timestamp() * 1000
+        command = self.clock.new_id()
+        return {"t": "offer.reply", "id": command, "oid": oid, "rev": 1, "at": at, "r": "accept"}
+
+
+async def hear(line: ClientConnection, kind: str) -> Any:
+    """Listen until a frame of a kind comes."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            frame = msgspec.json.decode(await line.recv())
+            if frame["t"] == kind:
+                return frame
+
+
+@asynccontextmanager
+async def served(running: Service) -> AsyncIterator[int]:
+    """Serve on a free port; yield it."""
+    config = uvicorn.Config(
+        running.app,
+        ws=UnitProtocol,
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        await server.startup(sockets=[listener])
+        yield listener.getsockname()[1]
+        await running.hub.drain(PATIENCE_S)
+        await server.shutdown(sockets=[listener])
+
+
+@pytest_asyncio.fixture
+async def town(database: str) -> AsyncIterator[Town]:
+    """Twenty units on duty, each with a phone; apps called `mini` need 2.0."""
+    async with registry(database) as registered:
+        clock = SystemClock()
+        phones = await register(registered, build(7, UNITS), UNITS, clock.new_id, lambda *_: None)
+        await registered.put_key(KeyId("k1"), "test", Role.DISPATCHER, "gz", token_hash(KEY))
+    settings = read({"KAPOK_OLDEST_APPS": "mini=2.0"})
+    async with service(database, settings) as running, served(running) as port:
+        here = Town(running, port, phones)
+        async with here.http, here.stack:
+            yield here
+
+
+async def test_an_accept_by_http_beside_a_half_open_socket(town: Town) -> None:
+    """The socket still looks alive to the service and delivers nothing; the yes counts, once."""
+    case = await town.call(town.phones[0])
+    offer = case["offers"][0]
+    phone = town.phone_of(offer["unit_id"])
+    line = await town.socket(phone)
+    line.transport.pause_reading()
+    state = await town.ask(phone, "state")
+    assert [shown["oid"] for shown in state["state"]["offers"]] == [offer["id"]]
+    yes = town.yes(offer["id"])
+    (taken,) = await town.post(phone, yes)
+    assert (taken["t"], taken["re"]) == ("ok", yes["id"])
+    (again,) = await town.post(phone, yes)
+    assert again["result"] == taken["result"]
+    line.transport.resume_reading()
+    await line.send(msgspec.json.encode(yes).decode())
+    assert (await hear(line, "ok"))["result"] == taken["result"]
+    tasks = (await town.ask(phone, "state"))["state"]["assigns"]
+    assert [task["aid"] for task in tasks] == [taken["result"]["aid"]]
+
+
+async def test_what_a_phone_missed_waits_in_its_inbox(town: Town) -> None:
+    """Until it is acknowledged, by either way."""
+    case = await town.call(town.phones[0])
+    phone = town.phone_of(case["offers"][0]["unit_id"])
+    first = await town.ask(phone, "inbox")
+    assert [frame["t"] for frame in first["out"]] == ["offer"]
+    epoch, seq = first["epoch"], first["out"][0]["seq"]
+    headers = {"Kapok-Epoch": epoch}
+    assert (await town.ask(phone, f"inbox?after={seq}", **headers))["out"] == []
+    await town.http.post(
+        "/v1/device/messages",
+        json={"frames": [{"t": "ack", "ack": seq}]},
+        headers={"Authorization": f"Bearer {phone.token}", "Kapok-Datum": "wgs84", **headers},
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        while (await town.ask(phone, "inbox"))["out"]:  # noqa: ASYNC110 - written by a loop
+            await asyncio.sleep(0.02)
+
+
+async def test_a_phone_hears_its_policy_after_its_offer(town: Town) -> None:
+    """So that it reports faster; the welcome told what it went by before."""
+    phone = town.phones[0]
+    line = await town.socket(phone)
+    assert (await hear(line, "welcome"))["state"]["policy"]["s"] == "fixed"
+    await town.call(phone)
+    policy = await hear(line, "policy")
+    assert (policy["s"], policy["state"]["offered"]["hb"]) == ("offered", 5)
+
+
+async def test_a_fetched_token_takes_the_place_of_the_old_one(town: Town) -> None:
+    """By socket, by HTTP, and on the disk of the service."""
+    phone = town.phones[0]
+    line = await town.socket(phone)
+    welcome = await hear(line, "welcome")
+    assert welcome["exp"] > welcome["now"] + 80 * 86_400_000
+    command = {"t": "refresh", "id": town.clock.new_id()}
+    await line.send(msgspec.json.encode(command).decode())
+    token = (await hear(line, "ok"))["result"]["tok"]
+    await town.ask(phone, "state")
+    await town.ask(phone, "state", token=token)
+    refused = await town.http.get(
+        "/v1/device/state",
+        headers={"Authorization": f"Bearer {phone.token}", "Kapok-Datum": "wgs84"},
+    )
+    assert refused.status_code == 401
+
+
+async def test_a_phone_that_holds_lost_rows_begins_a_new_epoch_for_all(town: Town) -> None:
+    """Once, however many say so at the same time; all that were here come again."""
+    bystander = await town.socket(town.phones[9])
+    epoch = (await hear(bystander, "welcome"))["epoch"]
+    witnesses = await asyncio.gather(
+        *(town.socket(phone, epoch=epoch, ack=99) for phone in town.phones[:5])
+    )
+    welcomes = await asyncio.gather(*(hear(line, "welcome") for line in witnesses))
+    assert {welcome["rec"] for welcome in welcomes} == {False}
+    (renewed,) = {welcome["epoch"] for welcome in welcomes}
+    assert renewed != epoch
+    assert renewed == await town.running.desk.store.epoch()
+    async with asyncio.timeout(PATIENCE_S):
+        await bystander.wait_closed()
+    assert bystander.close_code == 4202
+
+
+async def test_an_app_that_is_too_old_is_sent_to_its_store(town: Town) -> None:
+    """By the setting of the service."""
+    line = await town.socket(town.phones[0], app={"n": "mini", "v": "1.9.9"})
+    async with asyncio.timeout(PATIENCE_S):
+        await line.wait_closed()
+    assert line.close_code == 4005
+
+
+async def test_positions_by_http_move_the_unit(town: Town) -> None:
+    """And off duty none is stored."""
+    phone = town.phones[0]
+    now_ms = town.clock.now().timestamp() * 1000
+    body = {"d": "wgs84", "ts": now_ms, "f": [[now_ms, phone.lon + 0.0005, phone.lat, 8]]}
+    headers = {"Authorization": f"Bearer {phone.token}"}
+    stored = await town.http.post("/v1/device/location", json=body, headers=headers)
+    assert stored.json() == {"stored": 1}
+    seen = await town.http.get(
+        f"/v1/units/{phone.unit}", headers={"Authorization": f"Bearer {KEY}"}
+    )
+    assert seen.json()["position"]["lon"] == pytest.approx(phone.lon + 0.0005, abs=1e-6)
+    off = {"t": "duty", "id": town.clock.new_id(), "s": "off"}
+    assert (await town.post(phone, off))[0]["t"] == "ok"
+    refused = await town.http.post("/v1/device/location", json=body, headers=headers)
+    assert refused.json() == {"stored": 0, "why": "not_on_duty"}
