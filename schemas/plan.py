@@ -64,13 +64,13 @@ class Step(Record, frozen=True, kw_only=True):
 class Watch(Record, frozen=True, kw_only=True):
     """When a unit sent is worth a look: seconds since its assignment, or since its last word.
 
-    An order nobody saw; one still unseen; a unit that does not come nearer; one that never did;
-    one given up; a scene from which nothing is heard.
+    An order nobody saw; one still unseen; a unit that does not come nearer (30 s after the 30 s of
+    turnout that every ETA allows for); one that never did; one given up; a silent scene.
     """
 
     unseen_s: int = 15
     unheard_s: int = 20
-    still_s: int = 30
+    still_s: int = 60
     no_show_s: int = 90
     given_up_s: int = 600
     silent_s: int = 600

@@ -58,4 +58,5 @@ def _system() -> str:
         name = platform.freedesktop_os_release()["PRETTY_NAME"]
     except OSError:
         name = platform.system()
-    return f"{name}, Linux {platform.release()}" if platform.system() == "Linux" else name
+    kernel = platform.release().partition("-")[0]
+    return f"{name}, Linux {kernel}" if platform.system() == "Linux" else name

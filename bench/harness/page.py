@@ -18,7 +18,8 @@ LEAD: Final = """\
 `make bench` measures all of it again, `make bench BENCH=nearest` one. Floor, peers and ours run \
 in turn within one run: compare figures of one table, never absolute times of two machines. A mark \
 is a bound from above; one that is not met stands here as it is. What could not be had reads \
-"not run".
+"not run". Figures are as they came: what else the machine did meanwhile is in them, and most of \
+all in stalls and in every p99.
 """
 
 

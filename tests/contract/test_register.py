@@ -35,10 +35,19 @@ pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 STORES = [pytest.param("memory"), pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
-@pytest_asyncio.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+@pytest.fixture(params=STORES)
+def address(request: pytest.FixtureRequest) -> str | None:
+    """Where the store is: a database of the test's own, or nowhere but in memory."""
+    address: str | None = (
+        request.getfixturevalue("database") if request.param == "postgres" else None
+    )
+    return address
+
+
+@pytest_asyncio.fixture
+async def store(address: str | None) -> AsyncIterator[Store]:
     """Three units with their members and phones."""
-    if request.param == "memory":
+    if address is None:
         memory = MemoryStore(ManualClock().now)
         await memory.put_jurisdictions(places())
         await memory.put_units(units())
@@ -46,7 +55,6 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
         await memory.put_devices(devices())
         yield memory
         return
-    address: str = request.getfixturevalue("database")
     async with registry(address) as known:
         await known.put_jurisdictions(places())
         await known.put_units(units())
@@ -116,7 +124,7 @@ async def test_a_disabled_unit_has_its_offers_withdrawn_and_its_crew_off(store: 
         (d.incident_id, d.kind, d.unit_id) for d in due
     }
     assert {m.duty for m in await store.members(ONE)} == {Duty.OFF}
-    await town.commit(town.acceptance(case, 1))
+    await town.commit(town.acceptance(case, TWO))
     taken = await unit_of(store, TWO)
     with pytest.raises(UnitTaken):
         await store.register_unit(change(taken, replace(taken, disabled=True)), once("c3"), OK)

@@ -154,6 +154,19 @@ def test_a_unit_registered_since_is_added() -> None:
 # What was decided. -------------------------------------------------------------------------------
 
 
+def test_a_unit_made_since_is_added_behind_the_others() -> None:
+    """Known ones are renewed; one whose id is not the greatest waits for the next load."""
+    units = fleet(row(2), row(4))
+    units.fix(uid(4), fix(lon=SCENE.lon + STEP))
+    units.add(row(5, name="new"))
+    units.add(row(4, name="renewed"))
+    units.add(row(3))
+    assert [u.id for u in units] == [uid(2), uid(4), uid(5)]
+    assert [u.name for u in units.after(uid(2))] == ["renewed", "new"]
+    assert units.standing(uid(4), NOW_S).place.lon == SCENE.lon + STEP
+    assert units.state(uid(5)) is UnitState.AVAILABLE
+
+
 def test_an_offer_is_folded_in() -> None:
     """The unit is asked, and was asked once more today."""
     units = fleet(row(1), row(2))
