@@ -54,9 +54,7 @@ def issuing() -> dict[int, ResponseSpec]:
 
 def enrolling() -> dict[int, ResponseSpec]:
     """Return the problems of a phone that comes with a code."""
-    return told(
-        *_BODY, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL, *_AWAY
-    )
+    return told(*_BODY, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED, ErrorCode.INTERNAL, *_AWAY)
 
 
 def following() -> dict[int, ResponseSpec]:
