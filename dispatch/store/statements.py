@@ -58,7 +58,8 @@ select u.id, u.code, u.name, u.kind, u.juris, u.lon, u.lat, u.moves, u.capabilit
        u.fixed, u.disabled, u.offers, u.accepts,
        coalesce(m.on_duty, 0) as on_duty, coalesce(m.paused, 0) as paused,
        a.unit_id is not null as engaged, coalesce(o.ringing, 0) as ringing,
-       coalesce(k.asked, 0) as asked, coalesce(w.pushable, 0) as pushable, p.lon as p_lon, p.lat as p_lat, p.acc_m, p.at
+       coalesce(k.asked, 0) as asked, coalesce(w.pushable, 0) as pushable,
+       p.lon as p_lon, p.lat as p_lat, p.acc_m, p.at
 from chosen u
 left join (
     select unit_id, count(*) filter (where duty = 'on') as on_duty,
