@@ -32,7 +32,7 @@ demo: $(READY) ## a city of 23,334 units on this machine; ARGS="--units 2000 --f
 
 test: check ## set up everything, then all checks and all tests, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest --cov --cov-context=test --cov-report= $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-context=test --cov-report= $(ARGS)
 	$(BIN)/python -m tests.coverage_floors
 
 check: $(READY) ## format, lint, floors, types; no tests

@@ -77,6 +77,7 @@ REST_ONLY: Final[Mapping[Code, str]] = {
     Code.BAD_PARAMETER: "A parameter is unknown or makes no sense; `errors` names it.",
     Code.KEY_REQUIRED: "A change came without exactly one good `Idempotency-Key`.",
     Code.IN_FLIGHT: "The same change is being carried out; ask again for its answer.",
+    Code.PRECONDITION_FAILED: "Another version stands than `If-Match` names: see `changes`.",
     Code.METHOD_NOT_ALLOWED: "The address is right, the method is not.",
     Code.UNSUPPORTED_MEDIA_TYPE: "The body is not sent as `application/json`.",
 }

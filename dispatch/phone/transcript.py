@@ -73,7 +73,7 @@ class Notes:
         self._known = dict(known)
         self._new_id = new_id
 
-    def filled(self, value: Any, now_ms: float) -> Any:  # noqa: ANN401 - JSON
+    def filled(self, value: Any, now_ms: float) -> Any:  # noqa: ANN401 - any JSON
         """Return a value with every name replaced by what was noted."""
         if isinstance(value, dict):
             return {key: self.filled(part, now_ms) for key, part in value.items()}
@@ -85,7 +85,7 @@ class Notes:
         """Return a path whose parts may be names."""
         return "/".join(str(self._meant(part, 0.0)) for part in path.split("/"))
 
-    def _meant(self, text: str, now_ms: float) -> Any:  # noqa: ANN401 - JSON
+    def _meant(self, text: str, now_ms: float) -> Any:  # noqa: ANN401 - any JSON
         if text == NOW:
             return now_ms
         if text.startswith(NEW):
@@ -95,18 +95,18 @@ class Notes:
             return self._look_up(text[1:])
         return text
 
-    def _look_up(self, name: str) -> Any:  # noqa: ANN401 - JSON
+    def _look_up(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         if name not in self._known:
             raise Mismatch(f"nothing was noted as {name}")
         return self._known[name]
 
-    def match(self, wanted: Any, heard: Any) -> None:  # noqa: ANN401 - JSON
+    def match(self, wanted: Any, heard: Any) -> None:  # noqa: ANN401 - any JSON
         """Note what is new in what was heard; raise `Mismatch` with every difference."""
         differences = list(self._differences(wanted, heard, ""))
         if differences:
             raise Mismatch("; ".join(differences))
 
-    def _differences(self, wanted: Any, heard: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - JSON
+    def _differences(self, wanted: Any, heard: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - any JSON
         if isinstance(wanted, dict) and isinstance(heard, dict):
             yield from self._missing(wanted, heard, at)
         elif isinstance(wanted, list) and isinstance(heard, list) and len(wanted) == len(heard):
@@ -125,7 +125,7 @@ class Notes:
             else:
                 yield f"{where} is missing"
 
-    def _named(self, wanted: str, heard: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - JSON
+    def _named(self, wanted: str, heard: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - any JSON
         if wanted == ANY:
             return
         known = self._known.setdefault(wanted[1:], heard)
