@@ -16,6 +16,14 @@ CLOSE_S: Final = 5.0
 UNWELL: Final = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
 
 
+TROUBLE: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what the driver says when the line is cut under it
+    ConnectionError,
+)
+
+
 class StoreRefused(Exception):
     """The database answers, and says no to a statement: a missing right, a broken rule."""
 
@@ -31,7 +39,7 @@ async def connected(dsn: str, within_s: float = CONNECT_S) -> AsyncIterator[Conn
     connection = await _open(dsn, within_s)
     try:
         yield connection
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError) as error:
+    except TROUBLE as error:
         raise _meaning(error) from error
     finally:
         with suppress(*UNWELL):  # a server that does not even say goodbye is let go of

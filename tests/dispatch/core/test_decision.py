@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.core.decision import ENGINE, MAIL_LIFE, Draft, Errand
 from dispatch.core.errors import Conflict, NotFound, Refusal, Taken
@@ -432,3 +433,12 @@ def test_all_of_a_new_case_is_new() -> None:
     assert decision.offers == case.offers
     assert decision.assignments == case.assignments
     assert (decision.result, decision.refusal, decision.wake_at) == ({}, None, None)
+
+
+def test_who_is_barred_stays_as_it_was_but_for_that() -> None:
+    """A person called the offer back: nothing is logged or mailed by the bar itself."""
+    asked = offer("o1")
+    changed = draft((asked,))
+    changed.bar(asked.id)
+    assert changed.offers[asked.id] == replace(asked, barred=True)
+    assert (changed.entries, changed.mail) == ([], [])

@@ -133,3 +133,10 @@ def test_a_kept_unit_is_the_one_of_the_whole_city(
 def test_a_table_is_picked_from_by_weight(draw: float, choice: str) -> None:
     """A quarter of the draws fall on a."""
     assert Table(("a", "b"), (1.0, 4.0)).pick(draw) == choice
+
+
+def test_a_table_gives_each_choice_its_share() -> None:
+    """A number up to a quarter falls on the first of one in four."""
+    made = unit._table(few=1, many=3)
+    assert made == Table(("few", "many"), (1, 4))
+    assert [made.pick(draw) for draw in (0.0, 0.24, 0.26, 0.99)] == ["few", "few", "many", "many"]
