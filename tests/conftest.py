@@ -1,6 +1,7 @@
 """What tests of every floor are handed."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from typing import Final
@@ -16,6 +17,12 @@ from dispatch.store.migrate import migrate
 # A server that lives for one test session has nothing to keep.
 QUICK: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 TEMPLATE: Final = "migrated"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> None:
+    """Children of a run in the background would inherit that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
