@@ -1,5 +1,6 @@
 """The store on PostgreSQL: the only arbiter of what was decided."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -96,6 +97,7 @@ class PostgresStore(PostgresRegister, PostgresNotices, PostgresAlarms):
         """Let go of all connections."""
         self._desk.terminate()
         self._side.terminate()
+        await asyncio.sleep(0)  # the loop closes what was cut before anybody ends it
 
     async def _rows(self, statement: str, *values: object) -> list[Row]:
         with _translated():
