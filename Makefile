@@ -60,7 +60,7 @@ $(VENV)/.peers: $(READY) requirements/bench.txt
 # The one target that reads an index for something unpinned: the resolver itself, in a place of its own.
 lock: ## new pins from pyproject.toml; UPGRADE=--upgrade takes the newest
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv; }
-	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -o requirements/run.txt pyproject.toml
+	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) --extra fast -o requirements/run.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -c requirements/run.txt --extra dev -o requirements/dev.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -c requirements/dev.txt --extra bench -o requirements/bench.txt pyproject.toml
 	$(VENV)-lock/bin/uv pip compile $(UPGRADE) $(LOCKING) -c requirements/dev.txt --group build -o requirements/build.txt
