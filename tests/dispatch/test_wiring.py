@@ -14,7 +14,7 @@ from dispatch.cli.city import IssuedPhone, register
 from dispatch.clock import SystemClock
 from dispatch.ports import Once, StoreAway
 from dispatch.store.registry import registry
-from geo.city import City, build
+from geo.city import City
 from geo.datum import Datum
 from schemas import wire
 from schemas.base import IncidentId, KeyId, ms
@@ -22,6 +22,7 @@ from schemas.incident import Case, OfferState
 from schemas.plan import IncidentKind
 from schemas.rest import NeedBody, OpenIncident, Place
 from schemas.unit import UnitState
+from tests.cities import small_city
 from tests.dispatch.desk.station import DISPATCHER, sql, view
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
@@ -41,7 +42,7 @@ update due set at = at - $1::interval
 @pytest.fixture(scope="module")
 def city() -> City:
     """Forty units."""
-    return build(7, 40)
+    return small_city(40)
 
 
 async def seeded(dsn: str, city: City) -> list[IssuedPhone]:

@@ -20,9 +20,9 @@ from dispatch.gateway import UnitProtocol
 from dispatch.settings import read
 from dispatch.store.registry import registry
 from dispatch.wiring import Service, service
-from geo.city import build
 from schemas.base import KeyId
 from schemas.wire import SUBPROTOCOL
+from tests.cities import small_city
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.e2e, pytest.mark.postgres]
 
@@ -139,7 +139,7 @@ async def town(database: str) -> AsyncIterator[Town]:
     """Twenty units on duty, each with a phone; apps called `mini` need 2.0."""
     async with registry(database) as registered:
         clock = SystemClock()
-        phones = await register(registered, build(7, UNITS), UNITS, clock.new_id, lambda *_: None)
+        phones = await register(registered, small_city(UNITS), UNITS, clock.new_id, lambda *_: None)
         await registered.put_key(KeyId("k1"), "test", Role.DISPATCHER, "gz", token_hash(KEY))
     settings = read({"KAPOK_OLDEST_APPS": "mini=2.0"})
     async with service(database, settings) as running, served(running) as port:

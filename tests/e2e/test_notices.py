@@ -22,9 +22,9 @@ from dispatch.phone.news import Noticed, NoticeEnded, Welcomed
 from dispatch.phone.session import Card, Memory, Session
 from dispatch.store.registry import registry
 from dispatch.wiring import service
-from geo.city import build
 from schemas.base import KeyId, ms
 from schemas.wire import SUBPROTOCOL, NoticeRead
+from tests.cities import small_city
 from tests.fakes import ManualClock
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.asyncio]
@@ -151,7 +151,9 @@ async def served(app: Any) -> AsyncIterator[str]:
 async def city(database: str) -> AsyncIterator[City]:
     """Twenty phones, one dispatcher, one service."""
     async with registry(database) as registered:
-        issued = await register(registered, build(7, 20), 20, ManualClock().new_id, lambda *_: None)
+        issued = await register(
+            registered, small_city(20), 20, ManualClock().new_id, lambda *_: None
+        )
         await registered.put_key(KeyId("k1"), "desk", "dispatcher", "gz", token_hash(TOKEN))
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(service(database))

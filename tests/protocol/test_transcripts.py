@@ -13,8 +13,8 @@ from dispatch.cli.replay import Phone, Replay, cast
 from dispatch.clock import SystemClock, new_token
 from dispatch.phone.transcript import BadTranscript, Line, Mismatch, Notes, read
 from dispatch.store.registry import IssuedDevice, Registry, registry
-from geo.city import build
 from schemas.base import DeviceId, KeyId, UnitId
+from tests.cities import small_city
 from tests.serving import served
 
 HERE = Path(__file__).parent
@@ -33,7 +33,7 @@ async def stage(database: str) -> AsyncIterator[Stage]:
     """A small town whose first unit has two members on duty, each with a phone."""
     clock, key = SystemClock(), new_token("kk")
     async with registry(database) as registered:
-        issued = await register(registered, build(7, 20), 20, clock.new_id, lambda *_: None)
+        issued = await register(registered, small_city(20), 20, clock.new_id, lambda *_: None)
         mate = await second_phone(registered, issued[0].unit, clock)
         await registered.put_key(
             KeyId(clock.new_id()), "golden", Role.DISPATCHER, "gz", token_hash(key)

@@ -15,8 +15,8 @@ from dispatch.api import build
 from dispatch.auth import Grant, Role, token_hash
 from dispatch.cli.city import register
 from dispatch.store.registry import registry as registry_of
-from geo.city import build as build_city
 from schemas.base import KeyId
+from tests.cities import small_city
 from tests.dispatch.desk.station import Station
 from tests.fakes import FakeDesk, ManualClock, unit_in_view
 
@@ -122,7 +122,7 @@ async def station(database: str) -> AsyncIterator[Station]:
     """One process over a database with sixty units, all on duty."""
     clock = ManualClock()
     async with registry_of(database) as registered:
-        issued = await register(registered, build_city(7, 60), 60, clock.new_id, lambda *_: None)
+        issued = await register(registered, small_city(60), 60, clock.new_id, lambda *_: None)
     station = await Station.start(database, clock, issued)
     yield station
     await station.store.close()

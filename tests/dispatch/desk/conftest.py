@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from dispatch.cli.city import IssuedPhone, register
 from dispatch.store.registry import registry
-from geo.city import City, build
+from geo.city import City
+from tests.cities import small_city
 from tests.dispatch.desk.line import Line
 from tests.dispatch.desk.station import Station
 from tests.fakes import ManualClock
@@ -18,7 +19,7 @@ Start = Callable[..., Awaitable[Station]]
 @pytest.fixture(scope="session")
 def city() -> City:
     """Two hundred units around the city's centre."""
-    return build(7, 200)
+    return small_city(200)
 
 
 @pytest.fixture
