@@ -29,6 +29,7 @@ class Settings(Record, frozen=True, kw_only=True):
 
     data: Path = Path(".kapok")
     database_url: str | None = None
+    roads: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8110
     oldest_apps: Annotated[str, msgspec.Meta(pattern=OLDEST_APPS)] = ""
@@ -41,6 +42,7 @@ class Settings(Record, frozen=True, kw_only=True):
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "KAPOK_DATA": "data",
     "DATABASE_URL": "database_url",
+    "KAPOK_ROADS": "roads",
     "KAPOK_HOST": "host",
     "KAPOK_PORT": "port",
     "KAPOK_OLDEST_APPS": "oldest_apps",

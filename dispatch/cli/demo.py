@@ -166,7 +166,7 @@ class Demo:
             listener(self._settings.host, self._wish.port) as port,
             (self._settings.data / "service.log").open("ab") as log,
         ):
-            worker = Worker(dsn, port, log)
+            worker = Worker(dsn, port, log_file=log)
             running = asyncio.create_task(worker.run(stop))
             try:
                 await worker.ready.wait()

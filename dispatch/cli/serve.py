@@ -28,6 +28,9 @@ BACKLOG: Final = 4096
 READY_S: Final = 60.0
 STOP_S: Final = 20.0
 BACK_OFF_S: Final = (0.2, 10.0)
+ROADS: Final = "roads"
+"""Where imported roads are kept, inside the data folder."""
+ROADS_SUFFIX: Final = ".roads"
 WORKER: Final = (sys.executable, "-m", "dispatch", "worker")
 
 
@@ -35,23 +38,57 @@ WORKER: Final = (sys.executable, "-m", "dispatch", "worker")
 @click.option("--host", help="Address to listen on.  [KAPOK_HOST; 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port.  [KAPOK_PORT; 8110]")
 @click.option("--data", type=click.Path(path_type=Path), help="Data folder.  [KAPOK_DATA; .kapok]")
+@click.option(
+    "--roads",
+    type=click.Path(path_type=Path),
+    help="Road file of `kapok import roads`.  [KAPOK_ROADS; the one in the data folder]",
+)
 @click.option("--database-url", help="An outside PostgreSQL, 15 or later.  [DATABASE_URL]")
-def serve(host: str | None, port: int | None, data: Path | None, database_url: str | None) -> None:
+def serve(
+    host: str | None,
+    port: int | None,
+    data: Path | None,
+    roads: Path | None,
+    database_url: str | None,
+) -> None:
     """Run the service until Ctrl-C or SIGTERM."""
-    given = {"host": host, "port": port, "data": data, "database_url": database_url}
+    given = {
+        "host": host,
+        "port": port,
+        "data": data,
+        "roads": roads,
+        "database_url": database_url,
+    }
     settings = read(os.environ, **{k: v for k, v in given.items() if v is not None})
     configure_log()
-    run(_serve(settings))
+    run(_serve(settings, roads_of(settings)))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, roads: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with database(settings, stop) as dsn:
         with listener(settings.host, settings.port) as port:
-            await Worker(dsn, port).run(stop)
+            await Worker(dsn, port, roads=roads).run(stop)
+
+
+def roads_of(settings: Settings) -> Path | None:
+    """Return the file of roads to load: the one that is named, else the only one imported.
+
+    Raises:
+        Failure: the named one is not there, or there are several to choose from.
+    """
+    if settings.roads is not None:
+        if not settings.roads.is_file():
+            raise Failure(f"KAPOK_ROADS: no file {settings.roads}")
+        return settings.roads
+    imported = sorted((settings.data / ROADS).glob(f"*{ROADS_SUFFIX}"))
+    if len(imported) > 1:
+        names = ", ".join(path.name for path in imported)
+        raise Failure(f"several roads are imported ({names}): name one by KAPOK_ROADS")
+    return imported[0] if imported else None
 
 
 @asynccontextmanager
@@ -111,9 +148,16 @@ def raise_open_files() -> int:
 class Worker:
     """One worker process: started, waited for, started again when it ends unasked."""
 
-    def __init__(self, dsn: str, port: socket.socket, log_file: BinaryIO | None = None) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        port: socket.socket,
+        *,
+        roads: Path | None = None,
+        log_file: BinaryIO | None = None,
+    ) -> None:
         self.ready = asyncio.Event()
-        self._dsn = dsn
+        self._given = {"DATABASE_URL": dsn, "KAPOK_ROADS": str(roads or "")}
         self._port = port
         self._log_file = log_file
         self._process: asyncio.subprocess.Process | None = None
@@ -149,7 +193,7 @@ class Worker:
             str(self._port.fileno()),
             "--parent",
             str(os.getpid()),
-            env={**os.environ, "DATABASE_URL": self._dsn},
+            env={**os.environ, **self._given},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=self._log_file,
