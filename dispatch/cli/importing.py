@@ -1,4 +1,4 @@
-"""`kapok import`: jurisdictions and units from files, all or nothing, twice at will."""
+"""`kapok import`: jurisdictions, units and roads from files, all or nothing, twice at will."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ import click
 from dispatch.cli import database, units_file
 from dispatch.cli.codes import Failure, NothingGood
 from dispatch.cli.progress import steps
+from dispatch.cli.road_file import roads
 from dispatch.cli.rosters import by_unit, roster
 from dispatch.cli.texts import NAME_CHARS, is_plain
 from dispatch.cli.unit_places import PlacedUnit, Places
@@ -47,11 +48,14 @@ ones (队员 1) fill it up.
 
 @click.group("import")
 def import_() -> None:
-    """Jurisdictions and units from files.
+    """Jurisdictions, units and roads from files.
 
     All or nothing; every bad line is listed with its reason. A second import of the same file
     changes nothing, and nothing is ever removed.
     """
+
+
+import_.add_command(roads)
 
 
 def _file_and_datum(command: Callable[..., Any]) -> Callable[..., Any]:

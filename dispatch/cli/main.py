@@ -6,12 +6,14 @@ from typing import Final
 import click
 
 from dispatch.cli.codes import MEANINGS, Code
+from dispatch.cli.coverage import coverage
 from dispatch.cli.demo import demo
 from dispatch.cli.devices import devices
 from dispatch.cli.importing import import_
 from dispatch.cli.keys import keys
 from dispatch.cli.migrate import migrate
 from dispatch.cli.phones import phones
+from dispatch.cli.plan import plan
 from dispatch.cli.replay import replay_protocol
 from dispatch.cli.serve import serve
 from dispatch.cli.worker import worker
@@ -27,6 +29,8 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     keys,
     devices,
     replay_protocol,
+    coverage,
+    plan,
 )
 
 _CODES: Final = "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())
