@@ -28,7 +28,7 @@ from geo.city import City
 from geo.city.build import build
 from schemas.base import KeyId
 
-MOST_S: Final = 150.0
+MOST_S: Final = 200.0
 UNITS: Final = 23_334
 PHONES: Final = 19_000
 TALKING: Final = 2_300
@@ -208,7 +208,7 @@ async def _service(dsn: str, folder: Path) -> AsyncIterator[str]:
     """Run a worker as `kapok serve` does."""
     stop = asyncio.Event()
     with listener("127.0.0.1", 0) as port, (folder / "service.log").open("wb") as log:
-        worker = Worker(dsn, port, log)
+        worker = Worker(dsn, port, log_file=log)
         running = asyncio.create_task(worker.run(stop))
         try:
             await worker.ready.wait()

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
 from dispatch.core.alarms import Addressed
 from dispatch.core.decision import Decision, Mail
 from dispatch.core.events import Entry
+from geo.eta import Moves
 from geo.jurisdiction import Jurisdiction
+from geo.point import Point
 from schemas.alarm import Alarm, AlarmId
 from schemas.base import (
     DeviceId,
@@ -20,6 +22,7 @@ from schemas.base import (
     Record,
     UnitId,
 )
+from schemas.closure import Closure, ClosureId
 from schemas.incident import Case, Incident
 from schemas.notice import Notice, NoticeId
 from schemas.unit import Duty, Member, Position, Unit, UnitRow
@@ -236,10 +239,22 @@ TEL_SHOWN: Final = 11
 
 
 class Broken(Record, frozen=True, kw_only=True):
-    """An invariant that does not hold, and the incident where it does not."""
+    """An invariant that does not hold, and the incident or unit where it does not."""
 
     rule: str
     incident_id: IncidentId | None
+    unit_id: UnitId | None = None
+
+
+class UnitStates(Record, frozen=True, kw_only=True):
+    """What decides the states of some units, a column for each fact; ordered by id."""
+
+    unit_ids: Sequence[UnitId]
+    engaged: Sequence[bool]
+    disabled: Sequence[bool]
+    open_offers: Sequence[int]
+    on_duty: Sequence[int]
+    paused: Sequence[int]
 
 
 class Channel(StrEnum):
@@ -328,7 +343,7 @@ class Register(Protocol):
     async def revoke_device(
         self, device_id: DeviceId, entry: Entry, once: Once, answer: Answer
     ) -> None: ...
-    async def recent(self, incident_id: IncidentId, limit: int) -> list[Entry]: ...
+    async def since(self, incident_id: IncidentId, version: int, limit: int) -> list[Entry]: ...
     async def tail(self) -> Cursor: ...
 
 
@@ -372,7 +387,39 @@ class Alarms(Protocol):
     async def present(self, now: Instant) -> frozenset[str]: ...
 
 
-class Store(Register, Notices, Alarms, Protocol):
+class Closures(Protocol):
+    """Which roads are closed, and till when; a part of every store."""
+
+    async def put_closure(
+        self, closure: Closure, most: int, once: Once, answer: Answer
+    ) -> bool: ...
+    async def end_closure(self, closure_id: ClosureId, by: str, now: Instant) -> bool: ...
+    async def closure(self, closure_id: ClosureId) -> Closure | None: ...
+    async def open_closures(self, most: int, now: Instant) -> list[Closure]: ...
+    async def closures(
+        self, scope: str, before: ClosureId | None, limit: int, now: Instant
+    ) -> list[Closure]: ...
+    async def closure_changes(self) -> int: ...
+
+
+class Checks(Protocol):
+    """What a process compares its memory with, and whose turn it is; a part of every store."""
+
+    async def broken(self, most: int) -> list[Broken]: ...
+    async def unit_states(self, after: UnitId | None, limit: int) -> UnitStates: ...
+    async def live_versions(self) -> dict[IncidentId, int]: ...
+    async def claim_turn(self, work: str, until: Instant, now: Instant) -> bool: ...
+
+
+class Canaries(Protocol):
+    """The service's own incidents, apart from all others; a part of every store."""
+
+    async def put_canary(self) -> None: ...
+    async def canary_ended(self, *, well: bool) -> bool: ...
+    async def forget_canaries(self, before: Instant, most: int) -> int: ...
+
+
+class Store(Register, Notices, Alarms, Checks, Canaries, Closures, Protocol):
     """The only arbiter. Every method is one round trip unless it says otherwise."""
 
     async def load(self, incident_id: IncidentId | None, once: Once | None) -> Loaded: ...
@@ -437,7 +484,6 @@ class Store(Register, Notices, Alarms, Protocol):
         self, limit: int, now: Instant, lease_s: float, sms_per_hour: int
     ) -> list[Claimed]: ...
     async def settle_push(self, settled: Settled, now: Instant) -> None: ...
-    async def broken(self, most: int) -> list[Broken]: ...
     async def epoch(self) -> str: ...
     async def renew_epoch(self, epoch: str, device_id: DeviceId, seq: int) -> str: ...
     async def registered(self) -> int: ...
@@ -456,3 +502,37 @@ class Bus(Protocol):
     """How processes tell each other what was committed."""
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> None: ...
+
+
+class RouterAway(Exception):
+    """A router said nothing of use in time; our own reckoning takes its place."""
+
+
+class Start(NamedTuple):
+    """Where a way begins, and how it is gone."""
+
+    place: Point
+    moves: Moves
+
+
+class Leg(NamedTuple):
+    """How long a way takes on the road, without turnout, and how far it is; inf: there is none."""
+
+    seconds: float
+    metres: float
+
+
+class Way(NamedTuple):
+    """A way on the map, from its start to its end."""
+
+    line: tuple[Point, ...]
+    leg: Leg
+
+
+class Router(Protocol):
+    """Somebody else's road seconds. Answers within a fixed time or raises `RouterAway`."""
+
+    @property
+    def name(self) -> str: ...
+    async def legs(self, place: Point, starts: Sequence[Start]) -> list[Leg]: ...
+    async def way(self, start: Start, place: Point) -> Way: ...

@@ -1,30 +1,25 @@
 """Alarms on PostgreSQL: leased to whoever asks the next desk, and settled once."""
 
-from typing import Final, TypeAlias
+from typing import Final
 
-import asyncpg
 import msgspec
 
 from dispatch.core.alarms import Addressed
 from dispatch.core.events import Entry
 from dispatch.store import notice_statements as sql
+from dispatch.store.pools import Pools, encoded
 from schemas.alarm import Alarm, AlarmId
 from schemas.base import Instant, KeyId
 
-Row: TypeAlias = asyncpg.Record
 _alarm: Final = msgspec.json.Decoder(Alarm)
 
 
-class PostgresAlarms:
+class PostgresAlarms(Pools):
     """The part of the store that keeps alarms, and who is at which desk."""
-
-    async def _rows(self, statement: str, *values: object) -> list[Row]:
-        """Ask the database; raise what the ports promise."""
-        raise NotImplementedError
 
     async def raise_alarm(self, alarm: Alarm) -> bool:
         """Keep an alarm no decision raised; `False` where the same rings already."""
-        return bool(await self._rows(sql.RAISE_ALARM, _json(alarm)))
+        return bool(await self._rows(sql.RAISE_ALARM, encoded(alarm)))
 
     async def claim_alarms(self, limit: int, now: Instant) -> list[Alarm]:
         """Take alarms whose next desk is to be asked, for ten seconds, the oldest first."""
@@ -34,13 +29,15 @@ class PostgresAlarms:
     async def address_alarm(self, alarm: Alarm, to: Addressed, entry: Entry) -> bool:
         """Ask a desk; `False` where somebody has taken note, or asked one, meanwhile."""
         (row,) = await self._rows(
-            sql.ADDRESS_ALARM, alarm.id, alarm.addressee, _json(to), _json(entry)
+            sql.ADDRESS_ALARM, alarm.id, alarm.addressee, encoded(to), encoded(entry)
         )
         return bool(row["good"])
 
     async def acknowledge_alarm(self, alarm_id: AlarmId, by: str, note: str, entry: Entry) -> bool:
         """Settle an alarm; `False` where it was settled before."""
-        (row,) = await self._rows(sql.ACKNOWLEDGE_ALARM, alarm_id, by, note, entry.at, _json(entry))
+        (row,) = await self._rows(
+            sql.ACKNOWLEDGE_ALARM, alarm_id, by, note, entry.at, encoded(entry)
+        )
         return bool(row["good"])
 
     async def alarm(self, alarm_id: AlarmId) -> Alarm | None:
@@ -62,7 +59,3 @@ class PostgresAlarms:
     async def present(self, now: Instant) -> frozenset[str]:
         """Return the jurisdictions at whose desks somebody is."""
         return frozenset(r["juris"] for r in await self._rows(sql.PRESENT, now))
-
-
-def _json(body: object) -> str:
-    return msgspec.json.encode(body).decode()

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 from dispatch.ports import StoreAway
-from dispatch.store.postgres import AWAY
+from dispatch.store.pools import AWAY
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic to type checkers only
 

@@ -5,19 +5,14 @@ who owns root's files, so that no user is made and no file changes hands. Linux 
 """
 
 import asyncio
-import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 from urllib.parse import quote
-
-import asyncpg
 
 from dispatch.store import binaries, child, data_folder, socket_folder
 from dispatch.store.embedded_errors import (
@@ -35,6 +30,7 @@ from dispatch.store.embedded_errors import (
     StartError,
     VersionMismatchError,
 )
+from dispatch.store.embedded_settings import DATABASE, FIXED, INITDB, SETTINGS, USER
 from dispatch.store.folder_lock import FolderHeldError, FolderLock
 from dispatch.store.residents import (
     AT_ONCE,
@@ -46,6 +42,8 @@ from dispatch.store.residents import (
     residents,
     until,
 )
+from dispatch.store.server_answer import Answer, answer_of, inspect
+from dispatch.store.server_log import ServerLog
 
 __all__ = [
     "BinariesMissingError",
@@ -64,53 +62,12 @@ __all__ = [
     "VersionMismatchError",
 ]
 
-DATABASE: Final = "kapok"
-USER: Final = "kapok"
-
 INITDB_S: Final = 120.0
 READY_S: Final = 120.0  # a recovery after a crash reads up to max_wal_size
 SILENCE_S: Final = 5.0  # a server that accepts nobody for so long counts as dead
-CONNECT_S: Final = 3.0
 POLL_S: Final = 0.005
 WATCH_S: Final = 0.1
 RESTART_PAUSES_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0)
-LOG_BYTES: Final = 16 * 2**20  # the log and the one before it are each about this long at most
-LAST_WORDS_BYTES: Final = 2_000
-
-SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "max_connections": "100",
-        "shared_buffers": "128MB",
-        "max_wal_size": "1GB",
-        "jit": "off",  # our statements are short
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        "log_line_prefix": "%m [%p] ",
-        "log_checkpoints": "off",
-        "fsync": "on",
-        "synchronous_commit": "on",
-        "full_page_writes": "on",
-    }
-)
-DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
-FIXED: Final = frozenset(
-    {"data_directory", "listen_addresses", "logging_collector", "port"}
-    | {"unix_socket_directories", "unix_socket_permissions"}
-)
-INITDB: Final = (
-    *("--username", USER),
-    *("--encoding", "UTF8"),
-    *("--locale", "C"),  # one order everywhere, whatever the machine's C library says next year
-    *("--auth-local", "trust"),  # the folder of the socket is the guard: 0700
-    *("--auth-host", "reject"),
-    "--data-checksums",
-)
-
-
-class _Answer(Enum):
-    YES = "answered"
-    BUSY = "alive, and not ready yet"
-    NO = "silent"
 
 
 class EmbeddedPostgres:
@@ -131,6 +88,7 @@ class EmbeddedPostgres:
         if fixed := FIXED & settings.keys():
             raise ValueError(f"these settings are the supervisor's own: {sorted(fixed)}")
         self._data = data.resolve()
+        self._log = ServerLog(self._data.with_name(f"{self._data.name}.log"))
         self._asked_socket_folder = socket_folder
         self._asked_binaries = binaries
         self._settings = {**SETTINGS, **settings}
@@ -176,7 +134,7 @@ class EmbeddedPostgres:
     @property
     def log_path(self) -> Path:
         """What initdb and the server say; `<name>.log.1` is the part before."""
-        return self._data.with_name(f"{self._data.name}.log")
+        return self._log.path
 
     # --- what it does -------------------------------------------------------------------------
 
@@ -218,7 +176,7 @@ class EmbeddedPostgres:
             if self._server is not None and self._server.poll() is not None:
                 with suppress(NotRunningError):  # stopped while we waited for our turn
                     await self.ensure()
-            self._trim_log()
+            self._log.trim()
             await asyncio.sleep(WATCH_S)
 
     async def stop(self) -> None:
@@ -328,19 +286,19 @@ class EmbeddedPostgres:
             code = maker.wait()
         self._guard_permission(code)
         if code or not in_time:
-            raise InitError(f"initdb failed ({code}): {self._last_words()}")
+            raise InitError(f"initdb failed ({code}): {self._log.last_words()}")
 
     async def _run(self, orders: Orders) -> None:
         """Start a server where none is left; the way of every start and restart."""
         await self._end_server(orders)
         self._clear_the_way()
-        self._trim_log()
+        self._log.trim()
         settings = [f"-c{name}={value}" for name, value in self._all_settings().items()]
         self._server = self._launch(
             *("postgres", "-D", str(self._data)), *settings, at_our_end=signal.SIGINT
         )
         await self._until_answered(READY_S)
-        await self._inspect()
+        await inspect(self.dsn, self._dsn("postgres"), self._settings)
 
     async def _restart(self) -> None:
         last: StartError | None = None
@@ -387,52 +345,24 @@ class EmbeddedPostgres:
         """Wait for a real answer from our own child; BUSY is a sign of life, to a limit."""
         clock = asyncio.get_running_loop().time
         started_s = heard_s = clock()
-        while (answer := await self._ask()) is not _Answer.YES:
-            if answer is _Answer.BUSY:
+        while (answer := await self._ask()) is not Answer.YES:
+            if answer is Answer.BUSY:
                 heard_s = clock()
             if clock() > min(heard_s + silence_s, started_s + READY_S):
-                raise StartError(f"the database does not answer: {self._last_words()}")
+                raise StartError(f"the database does not answer: {self._log.last_words()}")
             await asyncio.sleep(POLL_S)
 
-    async def _ask(self) -> _Answer:
+    async def _ask(self) -> Answer:
         if self._server is None:
             raise StartError("the database was not started")
         if (code := self._server.poll()) is not None:
             self._guard_permission(code)
-            raise StartError(f"the database ended ({code}): {self._last_words()}")
+            raise StartError(f"the database ended ({code}): {self._log.last_words()}")
         if postmaster_pid(self._data) != self._server.pid:
-            return _Answer.NO
+            return Answer.NO
         if not postmaster_is_ready(self._data):
-            return _Answer.BUSY
-        try:
-            await _select_1(self.dsn)
-        except asyncpg.CannotConnectNowError:
-            return _Answer.BUSY
-        except (
-            OSError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.PostgresConnectionError,
-        ):
-            return _Answer.NO
-        except asyncpg.PostgresError:  # full, or without our database: but an answer
-            return _Answer.YES
-        return _Answer.YES
-
-    async def _inspect(self) -> None:
-        """Make our database if a first start was cut short, and look at the durable settings."""
-        try:
-            connection = await asyncpg.connect(self.dsn, timeout=CONNECT_S)
-        except asyncpg.InvalidCatalogNameError:
-            await _create_database(self._dsn("postgres"))
-            connection = await asyncpg.connect(self.dsn, timeout=CONNECT_S)
-        try:
-            for name in DURABLE:
-                actual = await connection.fetchval("select current_setting($1)", name)
-                _guard_durable(name, self._settings[name], actual)
-        finally:
-            await connection.close()
+            return Answer.BUSY
+        return await answer_of(self.dsn)
 
     # --- processes and their log --------------------------------------------------------------
 
@@ -443,7 +373,7 @@ class EmbeddedPostgres:
             self._programs / program,
             *arguments,
             at_our_end=at_our_end,
-            log=self.log_path,
+            log=self._log.path,
             folder=self._data.parent,
         )
 
@@ -451,21 +381,9 @@ class EmbeddedPostgres:
         if code == child.REFUSED:
             raise NotPermittedError(
                 "PostgreSQL does not run as root, and this system refuses root a user namespace "
-                f"({self._last_words()}): run as an ordinary user, allow user namespaces, or set "
-                "DATABASE_URL to a server of your own"
+                f"({self._log.last_words()}): run as an ordinary user, allow user namespaces, or "
+                "set DATABASE_URL to a server of your own"
             )
-
-    def _trim_log(self) -> None:
-        """Keep the log bounded; the server goes on appending to the same, now empty, file."""
-        with suppress(FileNotFoundError):
-            if self.log_path.stat().st_size > LOG_BYTES:
-                shutil.copyfile(self.log_path, self.log_path.with_suffix(".log.1"))
-                os.truncate(self.log_path, 0)
-
-    def _last_words(self) -> str:
-        with self.log_path.open("rb") as log:
-            log.seek(max(0, self.log_path.stat().st_size - LAST_WORDS_BYTES))
-            return f"{log.read().decode(errors='replace').strip()} (from {self.log_path})"
 
 
 async def _end(server: subprocess.Popen[bytes], orders: Orders) -> None:
@@ -473,27 +391,3 @@ async def _end(server: subprocess.Popen[bytes], orders: Orders) -> None:
         server.send_signal(number)  # does nothing once it ended
         if await until(lambda: server.poll() is not None, bound_s):
             return
-
-
-async def _select_1(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_S)
-    try:
-        await connection.fetchval("select 1", timeout=CONNECT_S)
-    finally:
-        connection.terminate()
-
-
-async def _create_database(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn, timeout=CONNECT_S)
-    try:
-        await connection.execute(f"create database {DATABASE}")
-    finally:
-        await connection.close()
-
-
-def _guard_durable(name: str, meant: str, actual: str) -> None:
-    if actual != meant:
-        raise NotDurableError(
-            f"{name} is {actual} for user {USER}: acknowledged rows could be lost. "
-            "It was set inside the database (alter role, alter database): reset it there"
-        )

@@ -1,6 +1,6 @@
 """Alarms in memory: leased to whoever asks the next desk, and settled once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from dispatch.core.alarms import Addressed
 from dispatch.core.events import Entry
+from dispatch.store.memory_tables import MemoryTables
 from geo.jurisdiction import within
 from schemas.alarm import Alarm, AlarmId, AlarmKind
 from schemas.base import IncidentId, Instant, KeyId
@@ -17,15 +18,13 @@ ONCE: Final = frozenset({AlarmKind.CLOCK, AlarmKind.LOST_ROWS})
 """What fails again and again rings once, until somebody has taken note."""
 
 
-class MemoryAlarms:
+class MemoryAlarms(MemoryTables):
     """The part of the store in memory that keeps alarms, and who is at which desk."""
 
-    _alarms: dict[AlarmId, Alarm]
-    _present: dict[tuple[str, KeyId], Instant]
-
-    def _write_log(self, incident_id: IncidentId, entries: Iterable[Entry]) -> None:
-        """Write lines of an incident's timeline."""
-        raise NotImplementedError
+    def __init__(self, now: Callable[[], Instant], epoch: str = "memory") -> None:
+        super().__init__(now, epoch)
+        self._alarms: dict[AlarmId, Alarm] = {}
+        self._present: dict[tuple[str, KeyId], Instant] = {}
 
     async def raise_alarm(self, alarm: Alarm) -> bool:
         """Keep an alarm no decision raised; `False` where the same rings already."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dispatch.core.decision import Mail
 from dispatch.core.notices import KEPT, notice_frame
 from dispatch.ports import OUTBOX_MOST, Answer, Once, Outbox, Sealed
-from dispatch.store.memory_outbox import MemoryOutbox
+from dispatch.store.memory_tables import MemoryTables
 from geo.jurisdiction import within
 from schemas.base import DeviceId, Instant, UnitId
 from schemas.notice import Notice, NoticeId, NoticeLevel
@@ -48,17 +48,12 @@ class Job:
         )
 
 
-class MemoryNotices:
+class MemoryNotices(MemoryTables):
     """The part of the store in memory that sends notices."""
 
-    _now: Callable[[], Instant]
-    _units: dict[UnitId, Unit]
-    _outbox: MemoryOutbox
-    _jobs: dict[NoticeId, Job]
-
-    def _keep_once(self, once: Once, answer: Answer, now: Instant) -> None:
-        """Keep the answer of a command; raise `AlreadyAnswered` where there is one."""
-        raise NotImplementedError
+    def __init__(self, now: Callable[[], Instant], epoch: str = "memory") -> None:
+        super().__init__(now, epoch)
+        self._jobs: dict[NoticeId, Job] = {}
 
     async def put_notice(
         self, notice: Notice, unit_ids: Sequence[UnitId] | None, once: Once, answer: Answer

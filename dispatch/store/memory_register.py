@@ -14,7 +14,6 @@ from dispatch.ports import (
     Cursor,
     DutyOrder,
     Enrolling,
-    Logged,
     MemberChange,
     Once,
     Phone,
@@ -23,12 +22,9 @@ from dispatch.ports import (
     UnitTaken,
     masked,
 )
-from dispatch.store.memory_due import MemoryDue
-from dispatch.store.memory_outbox import MemoryOutbox
-from dispatch.store.memory_tokens import MemoryTokens
-from schemas.base import AssignmentId, DeviceId, IncidentId, Instant, MemberId, OfferId, UnitId
-from schemas.incident import Offer
-from schemas.unit import Device, Duty, Member, Unit
+from dispatch.store.memory_tables import MemoryTables
+from schemas.base import DeviceId, IncidentId, Instant, MemberId, UnitId
+from schemas.unit import Device, Duty, Member
 
 
 @dataclass(slots=True)
@@ -39,33 +35,13 @@ class Pending:
     tries: int = 0
 
 
-class MemoryRegister:
+class MemoryRegister(MemoryTables):
     """The part of the store in memory that changes and shows units, members and phones."""
 
-    _now: Callable[[], Instant]
-    _units: dict[UnitId, Unit]
-    _members: dict[MemberId, Member]
-    _crews: dict[UnitId, list[MemberId]]
-    _leaves: dict[MemberId, Duty]
-    _offers: dict[OfferId, Offer]
-    _offers_to: dict[UnitId, list[OfferId]]
-    _active: dict[UnitId, AssignmentId]
-    _entries: dict[IncidentId, list[Entry]]
-    _log: list[Logged]
-    _due: MemoryDue
-    _outbox: MemoryOutbox
-    _tokens: MemoryTokens
-    _registered: int
-    _pending: dict[str, Pending]
-    _phones: dict[DeviceId, Phone]
-
-    def _keep_once(self, once: Once, answer: Answer, now: Instant) -> None:
-        """Keep the answer of a command; raise `AlreadyAnswered` where there is one."""
-        raise NotImplementedError
-
-    def _publish(self, incident_id: IncidentId | None, entry: Entry) -> None:
-        """Write a line of the log."""
-        raise NotImplementedError
+    def __init__(self, now: Callable[[], Instant], epoch: str = "memory") -> None:
+        super().__init__(now, epoch)
+        self._pending: dict[str, Pending] = {}
+        self._phones: dict[DeviceId, Phone] = {}
 
     async def register_unit(self, change: UnitChange, once: Once, answer: Answer) -> None:
         """Add a unit, or change it."""
@@ -206,9 +182,10 @@ class MemoryRegister:
         self._registered += 1
         self._publish(None, entry)
 
-    async def recent(self, incident_id: IncidentId, limit: int) -> list[Entry]:
-        """Return an incident's last entries, oldest first."""
-        return self._entries.get(incident_id, [])[-limit:]
+    async def since(self, incident_id: IncidentId, version: int, limit: int) -> list[Entry]:
+        """Return what made later versions of an incident: the last entries, oldest first."""
+        log = zip(self._entries.get(incident_id, ()), self._made.get(incident_id, ()), strict=True)
+        return [entry for entry, made in log if made > version][-limit:]
 
     async def tail(self) -> Cursor:
         """Return where the log ends now."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dispatch.store import socket_folder
-from dispatch.store.embedded import DATABASE, USER
+from dispatch.store.embedded_settings import DATABASE, USER
 
 
 def address(data: Path) -> str | None:

@@ -1,20 +1,18 @@
 """Notices on PostgreSQL: a durable job, the rows it writes, and who has read them."""
 
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from dispatch.core.decision import Mail
 from dispatch.core.notices import notice_frame
 from dispatch.ports import OUTBOX_MOST, Answer, Once, Outbox, Sealed
 from dispatch.store import notice_statements as sql
+from dispatch.store.pools import Pools, encoded, kept_reply
 from schemas.base import DeviceId, Instant, Record, UnitId
 from schemas.notice import Notice, NoticeId
 from schemas.wire import NoticeFrame
-
-Row: TypeAlias = asyncpg.Record
 
 
 class Posted(Record, frozen=True, kw_only=True):
@@ -38,12 +36,8 @@ _notice: Final = msgspec.json.Decoder(Notice)
 _batch: Final = msgspec.json.Decoder(Batch)
 
 
-class PostgresNotices:
+class PostgresNotices(Pools):
     """The part of the store that sends notices."""
-
-    async def _rows(self, statement: str, *values: object) -> list[Row]:
-        """Ask the database; raise what the ports promise."""
-        raise NotImplementedError
 
     async def put_notice(
         self, notice: Notice, unit_ids: Sequence[UnitId] | None, once: Once, answer: Answer
@@ -53,9 +47,9 @@ class PostgresNotices:
             **_row(notice),
             "unit_ids": unit_ids,
             "frame": notice_frame(notice),
-            "reply": _reply(once, answer),
+            **kept_reply(once, answer),
         }
-        await self._rows(sql.PUT_NOTICE, _json(body))
+        await self._rows(sql.PUT_NOTICE, encoded(body))
 
     async def post_notice(self, most: int, now: Instant) -> list[Sealed] | None:
         """Write the next batch of a notice; `None` when nothing waits to be sent."""
@@ -64,7 +58,7 @@ class PostgresNotices:
 
     async def withdraw_notice(self, notice: Notice) -> bool:
         """Keep a notice as withdrawn; `False` where it was meanwhile."""
-        frame = _json(notice_frame(notice))
+        frame = encoded(notice_frame(notice))
         rows = await self._rows(
             sql.WITHDRAW_NOTICE,
             notice.id,
@@ -83,7 +77,7 @@ class PostgresNotices:
         Raises:
             AlreadyAnswered: the command's id has an answer; nothing was written.
         """
-        kept = _json(_reply(once, answer))
+        kept = encoded(kept_reply(once, answer))
         (row,) = await self._rows(sql.READ_NOTICE, notice_id, device_id, kept, now)
         return bool(row["good"])
 
@@ -127,12 +121,3 @@ def _row(notice: Notice) -> dict[str, Any]:
     counted = {"addressed", "delivered", "read"}
     fields = msgspec.structs.asdict(notice)
     return {name: value for name, value in fields.items() if name not in counted}
-
-
-def _reply(once: Once, answer: Answer) -> dict[str, Any]:
-    kept = {"scope": once.scope, "id": once.id, "digest": once.digest}
-    return {**kept, "status": answer.status, "body": answer.body}
-
-
-def _json(body: object) -> str:
-    return msgspec.json.encode(body).decode()

@@ -157,47 +157,6 @@ delete from outbox where (device_id, seq) in (
     order by at limit $2)
 """
 
-_LIVE_STATUS: Final = "('open', 'dispatching', 'responding', 'on_scene')"
-_OVER_STATUS: Final = "('resolved', 'closed', 'rejected', 'cancelled', 'merged', 'handed_over')"
-INVARIANTS: Final = {
-    "no_clock_nor_owner": f"""
-        select i.id from incident i
-        where i.status in {_LIVE_STATUS} and i.owner is null
-            and not exists (select 1 from due d where d.incident_id = i.id)
-            and not exists (
-                select 1 from assignment a where a.incident_id = i.id and a.ended_at is null)
-        limit $1""",
-    "clock_overdue": """
-        select incident_id from due where at < clock_timestamp() - interval '2 seconds' limit $1""",
-    "two_assignments": """
-        select min(incident_id) from assignment where ended_at is null
-        group by unit_id having count(*) > 1 limit $1""",
-    "guard_index_invalid": """
-        select null from pg_index
-        where indexrelid = 'assignment_active'::regclass and not (indisvalid and indisunique)
-        limit $1""",
-    "assignment_on_final_incident": f"""
-        select a.incident_id from assignment a join incident i on i.id = a.incident_id
-        where a.ended_at is null and i.status in {_OVER_STATUS} limit $1""",
-    "offer_on_final_incident": f"""
-        select o.incident_id from offer o join incident i on i.id = o.incident_id
-        where o.state in ('open', 'lapsed') and i.status in {_OVER_STATUS} limit $1""",
-    "accepted_without_assignment": """
-        select o.incident_id from offer o
-        where o.state = 'accepted' and o.ended_at > clock_timestamp() - interval '10 minutes'
-            and not exists (select 1 from assignment a where a.offer_id = o.id)
-        limit $1""",
-    "assignment_without_acceptance": """
-        select a.incident_id from assignment a join offer o on o.id = a.offer_id
-        where a.ended_at is null and o.state <> 'accepted' limit $1""",
-    "event_gap": """
-        select i.id from (select id, events from incident order by id desc limit 200) i
-        where i.events <> (select count(*) from event e where e.incident_id = i.id)
-            or i.events <> (select coalesce(max(n), 0) from event e where e.incident_id = i.id)
-        limit $1""",
-}
-"""What must always be true, each as a question for the incidents where it is not."""
-
 EPOCH: Final = """
 select s.system_identifier::text || '/' || c.timeline_id || '/' || m.nonce as epoch
 from pg_control_system() s, pg_control_checkpoint() c, meta m
@@ -274,25 +233,28 @@ where duty is distinct from case when id = any($1::text[]) then 'on' else 'off' 
 
 COUNTS: Final = """
 select
-    (select count(*) from incident where opened_at >= $1) as incidents,
-    (select count(*) from incident where opened_at >= $1 and status in
+    (select count(*) from incident where juris <> 'canary' and opened_at >= $1) as incidents,
+    (select count(*) from incident where juris <> 'canary' and opened_at >= $1 and status in
         ('reported', 'open', 'dispatching', 'responding', 'on_scene', 'controlled')) as open,
-    (select count(*) from offer where sent_at >= $1) as offers,
-    (select count(*) from offer where sent_at >= $1 and state = 'accepted') as accepted,
-    (select count(*) from assignment where assigned_at >= $1 and arrived_at is not null) as arrived,
-    (select count(*) from incident where opened_at >= $1
+    (select count(*) from offer where unit_id <> 'canary' and sent_at >= $1) as offers,
+    (select count(*) from offer
+        where unit_id <> 'canary' and sent_at >= $1 and state = 'accepted') as accepted,
+    (select count(*) from assignment
+        where unit_id <> 'canary' and assigned_at >= $1 and arrived_at is not null) as arrived,
+    (select count(*) from incident where juris <> 'canary' and opened_at >= $1
         and arrived_at <= called_at + interval '180 seconds') as within_180_s,
-    (select count(*) from incident where opened_at >= $1
+    (select count(*) from incident where juris <> 'canary' and opened_at >= $1
         and arrived_at <= called_at + interval '300 seconds') as within_300_s,
     (select percentile_cont(0.5) within group (order by extract(epoch from a.first - i.opened_at))
      from incident i join (
          select incident_id, min(assigned_at) as first from assignment group by 1
      ) a on a.incident_id = i.id
-     where i.opened_at >= $1)::float8 as accepted_p50_s
+     where i.juris <> 'canary' and i.opened_at >= $1)::float8 as accepted_p50_s
 """
 UNSERVED: Final = """
 select i.id, coalesce(i.shortfall, 'no_answer') as reason from incident i
-where i.opened_at >= $1 and i.opened_at <= clock_timestamp() - interval '60 seconds'
+where i.juris <> 'canary'
+    and i.opened_at >= $1 and i.opened_at <= clock_timestamp() - interval '60 seconds'
     and i.status not in ('rejected', 'cancelled', 'merged', 'handed_over')
     and not exists (
         select 1 from assignment a
@@ -301,7 +263,8 @@ order by i.id
 """
 WAITING: Final = """
 select count(*) from incident i
-where i.opened_at >= $1 and i.opened_at > clock_timestamp() - interval '60 seconds'
+where i.juris <> 'canary'
+    and i.opened_at >= $1 and i.opened_at > clock_timestamp() - interval '60 seconds'
     and i.status in ('reported', 'open', 'dispatching')
     and not exists (select 1 from assignment a where a.incident_id = i.id)
 """
@@ -315,8 +278,10 @@ where held > 1
 """
 MUST_BE_SEEN: Final = """
 select device_id, array_agg(seq order by seq) as seqs from outbox
-where at >= $1 and not superseded and expires_at > clock_timestamp()
+where device_id <> 'canary' and at >= $1 and not superseded and expires_at > clock_timestamp()
     and at < clock_timestamp() - make_interval(secs => $2)
 group by device_id
 """
-OPENED: Final = "select id, opened_at from incident where opened_at >= $1"
+OPENED: Final = """
+select id, opened_at from incident where juris <> 'canary' and opened_at >= $1
+"""

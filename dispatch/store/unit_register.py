@@ -1,8 +1,5 @@
 """What a registrar changes one at a time, on PostgreSQL."""
 
-from typing import Any, TypeAlias
-
-import asyncpg
 import msgspec
 from msgspec.structs import asdict
 
@@ -20,18 +17,13 @@ from dispatch.ports import (
     masked,
 )
 from dispatch.store import unit_statements as sql
+from dispatch.store.pools import Pools, Row, encoded, kept_reply
 from schemas.base import DeviceId, IncidentId, MemberId, UnitId
 from schemas.unit import Duty, Member
 
-Row: TypeAlias = asyncpg.Record
 
-
-class PostgresRegister:
+class PostgresRegister(Pools):
     """The part of the store that changes and shows units, members and phones."""
-
-    async def _rows(self, statement: str, *values: object) -> list[Row]:
-        """Ask the database; raise what the ports promise."""
-        raise NotImplementedError
 
     async def register_unit(self, change: UnitChange, once: Once, answer: Answer) -> None:
         """Add a unit, or change it.
@@ -43,15 +35,17 @@ class PostgresRegister:
             AlreadyAnswered: the command's id has an answer; nothing was written.
         """
         body = {"before": change.before, "after": change.after, "entry": change.entry}
-        await self._rows(sql.REGISTER_UNIT, _json(body, once, answer))
+        await self._rows(sql.REGISTER_UNIT, encoded({**body, **kept_reply(once, answer)}))
 
     async def register_member(self, change: MemberChange, once: Once, answer: Answer) -> None:
         """Add a member, or change what is given; raise `AlreadyAnswered`."""
-        await self._rows(sql.REGISTER_MEMBER, _json(asdict(change), once, answer))
+        await self._rows(
+            sql.REGISTER_MEMBER, encoded({**asdict(change), **kept_reply(once, answer)})
+        )
 
     async def clock_members(self, order: DutyOrder, once: Once, answer: Answer) -> None:
         """Clock members in or out; leaving waits while engaged. Raise `AlreadyAnswered`."""
-        await self._rows(sql.CLOCK_MEMBERS, _json(asdict(order), once, answer))
+        await self._rows(sql.CLOCK_MEMBERS, encoded({**asdict(order), **kept_reply(once, answer)}))
 
     async def members(self, unit_id: UnitId) -> list[Member]:
         """Return a unit's members by id, their numbers masked."""
@@ -73,12 +67,12 @@ class PostgresRegister:
 
     async def put_code(self, code: Code) -> bool:
         """Keep a member's code in place of an earlier one; `False` where its name is in use."""
-        rows = await self._rows(sql.PUT_CODE, _json(asdict(code)))
+        rows = await self._rows(sql.PUT_CODE, encoded(asdict(code)))
         return bool(rows[0]["good"])
 
     async def enrol(self, enrolling: Enrolling) -> Phone | None:
         """Use a code up for a phone's token; a wrong one is counted and opens nothing."""
-        rows = await self._rows(sql.ENROL, _json(asdict(enrolling)))
+        rows = await self._rows(sql.ENROL, encoded(asdict(enrolling)))
         if rows[0]["phone"] is None:
             return None
         made = msgspec.json.decode(rows[0]["phone"], type=dict[str, str])
@@ -89,23 +83,16 @@ class PostgresRegister:
     ) -> None:
         """Let a phone open nothing any more; raise `AlreadyAnswered`."""
         body = {"device_id": device_id, "entry": entry}
-        await self._rows(sql.REVOKE_DEVICE, _json(body, once, answer))
+        await self._rows(sql.REVOKE_DEVICE, encoded({**body, **kept_reply(once, answer)}))
 
-    async def recent(self, incident_id: IncidentId, limit: int) -> list[Entry]:
-        """Return an incident's last entries, oldest first."""
-        return [_entry(r) for r in await self._rows(sql.RECENT, incident_id, limit)]
+    async def since(self, incident_id: IncidentId, version: int, limit: int) -> list[Entry]:
+        """Return what made later versions of an incident: the last entries, oldest first."""
+        return [_entry(r) for r in await self._rows(sql.SINCE, incident_id, version, limit)]
 
     async def tail(self) -> Cursor:
         """Return where the log ends now: whatever becomes visible later lies above it."""
         rows = await self._rows(sql.TAIL)
         return Cursor(xid=rows[0]["xid"], id=rows[0]["id"]) if rows else Cursor()
-
-
-def _json(body: dict[str, Any], once: Once | None = None, answer: Answer | None = None) -> str:
-    if once is not None and answer is not None:
-        kept = {"scope": once.scope, "id": once.id, "digest": once.digest}
-        body = {**body, "reply": {**kept, "status": answer.status, "body": answer.body}}
-    return msgspec.json.encode(body).decode()
 
 
 def _member(r: Row) -> Member:

@@ -18,9 +18,9 @@ select d.id, d.unit_id, d.member_id, m.name as member, d.enrolled_at, d.revoked_
 from device d join member m on m.id = d.member_id
 where ($1::text is null or d.unit_id = $1) and ($2::text is null or d.id = $2) order by d.id
 """
-RECENT: Final = """
+SINCE: Final = """
 select n, type, by, via, at, unit_id, data::text as data from (
-    select * from event where incident_id = $1 order by n desc limit $2) e
+    select * from event where incident_id = $1 and version > $2 order by n desc limit $3) e
 order by n
 """
 TAIL: Final = """

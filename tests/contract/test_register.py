@@ -26,7 +26,7 @@ from dispatch.ports import (
 from dispatch.store.memory import MemoryStore
 from dispatch.store.postgres import PostgresStore
 from dispatch.store.registry import IssuedDevice, registry
-from schemas.base import DeviceId, MemberId, UnitId
+from schemas.base import DeviceId, IncidentId, MemberId, UnitId
 from schemas.unit import Duty, Unit
 from tests.contract.town import OK, ONE, THREE, TWO, Town, devices, members, once, places, units
 from tests.fakes import START, ManualClock
@@ -235,13 +235,29 @@ async def test_a_revoked_phone_opens_nothing_and_is_still_shown(store: Store) ->
     assert await store.device(DeviceId("nothing")) is None
 
 
-async def test_the_ends_of_the_log_are_told(store: Store) -> None:
-    """The last entries of an incident in order; the end, above which is what comes later."""
-    assert await store.tail() == Cursor()
+async def test_what_changed_since_a_version_is_told(store: Store) -> None:
+    """The entries of later decisions, oldest first, the last where they are many; no other fact."""
     town = Town(store, None)  # type: ignore[arg-type]  # nothing is registered by it here
     case = await town.open([ONE, TWO])
-    whole = await store.timeline(case.incident.id, 0, 100)
-    assert await store.recent(case.incident.id, 2) == whole[-2:]
+    first = await store.timeline(case.incident.id, 0, 100)
+    await store.acknowledge({DeviceId("d1"): 1}, START)
+    (delivered,) = await store.timeline(case.incident.id, len(first), 100)
+    case = await town.accept(case)
+    later = await store.timeline(case.incident.id, delivered.n, 100)
+    about = case.incident.id
+    assert later
+    assert await store.since(about, 0, 100) == [*first, *later]
+    assert await store.since(about, case.incident.version - 1, 100) == later
+    assert await store.since(about, 0, 2) == [*first, *later][-2:]
+    assert await store.since(about, case.incident.version, 100) == []
+    assert await store.since(IncidentId("none"), 0, 100) == []
+
+
+async def test_the_ends_of_the_log_are_told(store: Store) -> None:
+    """The end, above which is what comes later."""
+    assert await store.tail() == Cursor()
+    town = Town(store, None)  # type: ignore[arg-type]  # nothing is registered by it here
+    await town.open([ONE, TWO])
     end = await store.tail()
     assert await store.events(end, 10) == []
     await store.put_code(code())

@@ -21,13 +21,22 @@ from dispatch.core.commands import (
     Wake,
 )
 from dispatch.core.events import Entry, Event
-from dispatch.ports import AlreadyAnswered, Cursor, Loaded, Logged, Sealed, StaleCase, UnitTaken
+from dispatch.ports import (
+    AlreadyAnswered,
+    Cursor,
+    DutyChange,
+    Loaded,
+    Logged,
+    Sealed,
+    StaleCase,
+    UnitTaken,
+)
 from dispatch.store.memory import MemoryStore
 from dispatch.store.postgres import PostgresStore
 from dispatch.store.registry import IssuedDevice, registry
-from schemas.base import DeviceId, IncidentId, UnitId
+from schemas.base import DeviceId, IncidentId, MemberId, UnitId
 from schemas.incident import Case
-from schemas.unit import Position, Unit
+from schemas.unit import Duty, Position, Unit
 from schemas.wire import AssignUpdate, Reached
 from tests.contract.town import (
     DUTIES,
@@ -575,7 +584,8 @@ async def test_the_moment_a_decision_answers_is_gone(town: Town) -> None:
     (due,) = await town.store.claim_due(10, town.clock.now())
     await town.commit(town.decision(other, UnitGone(unit_id=ONE, engaged=True)), due=due.id)
     town.clock.advance(15)
-    assert await town.claim() == [(other.incident.id, "wake", None)]
+    left = [row for row in await town.claim() if row[0] == other.incident.id]
+    assert left == [(other.incident.id, "wake", None)]
 
 
 # Duty. -------------------------------------------------------------------------------------------
@@ -822,6 +832,70 @@ async def test_a_whole_life_breaks_no_invariant(town: Town) -> None:
     await town.act(await town.act(there, Resolve()), CloseFile(result="done"))
     await town.act(await town.open([THREE]), Cancel(why="误报"))
     assert await town.store.broken(10) == []
+
+
+async def test_states_are_told_by_their_facts(town: Town) -> None:
+    """A slice at a time, by id; nothing after the last."""
+    await town.accept(await town.open([ONE]))
+    await town.open([TWO])
+    first = await town.store.unit_states(None, 2)
+    assert (first.unit_ids, first.engaged, first.open_offers) == ([ONE, TWO], [True, False], [0, 1])
+    assert (first.on_duty, first.paused, first.disabled) == ([2, 1], [0, 1], [False, False])
+    second = await town.store.unit_states(TWO, 2)
+    assert (second.unit_ids, second.on_duty) == ([THREE], [1])
+    assert list((await town.store.unit_states(THREE, 2)).unit_ids) == []
+
+
+async def test_versions_are_of_cases_that_are_not_over(town: Town) -> None:
+    """As the last decision left them."""
+    case = await town.accept(await town.open([ONE]))
+    over = await town.act(await town.open([TWO]), Cancel(why="误报"))
+    assert over.incident.version > 0
+    assert await town.store.live_versions() == {case.incident.id: case.incident.version}
+
+
+async def test_a_turn_is_one_process_s_until_it_ends(town: Town) -> None:
+    """Each piece of work has its own; whoever comes first after the end has the next."""
+    now = town.clock.now()
+    until = now + timedelta(seconds=10)
+    assert await town.store.claim_turn("check", until, now)
+    assert not await town.store.claim_turn("check", until, now + timedelta(seconds=9))
+    assert await town.store.claim_turn("other", until, now)
+    assert await town.store.claim_turn("check", until + timedelta(seconds=10), until)
+
+
+async def test_the_canary_is_registered_once_and_ends_are_news_when_they_change(town: Town) -> None:
+    """What goes well every minute is none, and what keeps failing neither."""
+    before = await town.store.registered()
+    await town.store.put_canary()
+    registered = await town.store.registered()
+    await town.store.put_canary()
+    assert before < registered == await town.store.registered()
+    now = town.clock.now()
+    await town.store.claim_turn("canary", now, now)
+    ends = [await town.store.canary_ended(well=well) for well in (True, False, False, True, True)]
+    assert ends == [False, True, False, True, False]
+    own = MemberId("canary")
+    change = DutyChange(
+        device_id=DeviceId(own), unit_id=UnitId(own), member_id=own, duty=Duty.OFF, at=now
+    )
+    await town.store.set_duty(change, once("c1"), OK)
+    await town.store.put_canary()
+    (row,) = await town.store.unit_rows(now, [UnitId("canary")])
+    assert (row.on_duty, row.unit.juris) == (1, "canary")
+
+
+async def test_only_canaries_are_forgotten_with_their_log(town: Town) -> None:
+    """And only the old ones; what is a city's stays."""
+    await town.store.put_canary()
+    real = await town.open([ONE])
+    hidden = await town.open([UnitId("canary")], juris="canary")
+    now = town.clock.now()
+    assert await town.store.forget_canaries(now - timedelta(hours=1), 10) == 0
+    assert await town.store.forget_canaries(now + timedelta(seconds=1), 10) == 1
+    assert (await town.store.load(hidden.incident.id, None)).case is None
+    assert await town.store.timeline(hidden.incident.id, 0, 10) == []
+    assert (await town.store.load(real.incident.id, None)).case == real
 
 
 async def test_a_store_has_one_time_and_one_history(town: Town) -> None:

@@ -121,6 +121,10 @@ class Around:
         """Return a minute and a half."""
         return 90.5
 
+    def age_s(self, unit_id: UnitId) -> float:
+        """Say that it was heard just now."""
+        return 0.0
+
     def capable(self, unit_id: UnitId, need: Need) -> bool:
         """Say yes."""
         return True

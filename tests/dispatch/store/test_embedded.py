@@ -18,7 +18,6 @@ import pytest_asyncio
 
 from dispatch.store import binaries, child
 from dispatch.store.embedded import (
-    LOG_BYTES,
     BinariesMissingError,
     EmbeddedPostgres,
     FolderInUseError,
@@ -31,6 +30,7 @@ from dispatch.store.embedded import (
 )
 from dispatch.store.folder_lock import FolderLock
 from dispatch.store.residents import postmaster_is_ready, residents, until
+from dispatch.store.server_log import BYTES as LOG_BYTES
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 
 from dispatch.ports import StoreAway
-from dispatch.store.postgres import DESK_CONNECTIONS, SIDE_CONNECTIONS, PostgresStore
+from dispatch.store.pools import DESK_CONNECTIONS, SIDE_CONNECTIONS
+from dispatch.store.postgres import PostgresStore
 from schemas.base import IncidentId
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]

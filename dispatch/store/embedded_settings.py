@@ -1,0 +1,37 @@
+"""How our own PostgreSQL is set: what it is started with, what initdb makes, what stays ours."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+DATABASE: Final = "kapok"
+USER: Final = "kapok"
+
+SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "max_connections": "100",
+        "shared_buffers": "128MB",
+        "max_wal_size": "1GB",
+        "jit": "off",  # our statements are short
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_line_prefix": "%m [%p] ",
+        "log_checkpoints": "off",
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+    }
+)
+DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+FIXED: Final = frozenset(
+    {"data_directory", "listen_addresses", "logging_collector", "port"}
+    | {"unix_socket_directories", "unix_socket_permissions"}
+)
+INITDB: Final = (
+    *("--username", USER),
+    *("--encoding", "UTF8"),
+    *("--locale", "C"),  # one order everywhere, whatever the machine's C library says next year
+    *("--auth-local", "trust"),  # the folder of the socket is the guard: 0700
+    *("--auth-host", "reject"),
+    "--data-checksums",
+)

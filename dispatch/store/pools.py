@@ -1,0 +1,132 @@
+"""Two pools of connections to one database, and what its errors mean."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Self, TypeAlias
+
+import asyncpg
+import msgspec
+
+from dispatch.core.errors import Invalid
+from dispatch.ports import (
+    AlreadyAnswered,
+    Answer,
+    CodeTaken,
+    Once,
+    StaleCase,
+    StoreAway,
+    UnitTaken,
+)
+from schemas.base import UnitId
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"  # generic to type checkers only
+Row: TypeAlias = asyncpg.Record
+
+CONNECT_S: Final = 3.0
+COMMAND_S: Final = 3.0
+LOCK_MS: Final = 1000
+DESK_CONNECTIONS: Final = 8
+SIDE_CONNECTIONS: Final = 4
+
+AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
+)
+"""All that was seen around one crash of a server, and what it says when it is full or stuck."""
+
+
+class Pools:
+    """What every part of the store asks through: decisions never queue behind reads and sweeps."""
+
+    def __init__(self, desk: Pool, side: Pool) -> None:
+        self._desk = desk
+        self._side = side
+
+    @classmethod
+    async def open(cls, dsn: str) -> Self:
+        """Connect both pools; raise `StoreAway` when the database does not answer."""
+        with translated():
+            return cls(await _pool(dsn, DESK_CONNECTIONS), await _pool(dsn, SIDE_CONNECTIONS))
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        self._desk.terminate()
+        self._side.terminate()
+        await asyncio.sleep(0)  # the loop closes what was cut before anybody ends it
+
+    async def _rows(self, statement: str, *values: object) -> list[Row]:
+        with translated():
+            return list(await self._side.fetch(statement, *values))
+
+
+async def _pool(dsn: str, most: int) -> Pool:
+    """Connect `most` times, each with the bounds of time above."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=most,
+        max_size=most,
+        timeout=CONNECT_S,
+        command_timeout=COMMAND_S,
+        max_inactive_connection_lifetime=0,
+        reset=_as_it_is,
+        server_settings={
+            "application_name": "kapok",
+            "timezone": "UTC",
+            "lock_timeout": str(LOCK_MS),
+            "jit": "off",
+        },
+    )
+
+
+async def _as_it_is(_: object) -> None:
+    """Hand a connection on: nothing here listens, locks or sets, so there is nothing to undo.
+
+    The driver's own way is one more round trip after every statement, before its answer is given.
+    """
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what the driver and the functions raise into what the ports promise."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise _meaning(error) from error
+    except AWAY as error:
+        raise StoreAway(str(error)) from error
+
+
+def _meaning(error: asyncpg.PostgresError) -> Exception:
+    if error.sqlstate == "KP001":
+        return StaleCase()
+    if error.sqlstate == "KP002":
+        return UnitTaken([UnitId(u) for u in (error.detail or "").split()])
+    if error.sqlstate == "KP003":
+        return AlreadyAnswered()
+    if error.sqlstate == "KP004":
+        return CodeTaken()
+    if isinstance(error, asyncpg.DataError):
+        return Invalid("a text or a number in it cannot be stored")
+    return StoreAway(str(error)) if isinstance(error, AWAY) else error
+
+
+def encoded(body: object) -> str:
+    """Return JSON, as the functions of the database take it."""
+    return msgspec.json.encode(body).decode()
+
+
+def kept_reply(once: Once | None, answer: Answer | None) -> dict[str, Any]:
+    """Return the answer to be kept with what a command did, where there is a command."""
+    if once is None or answer is None:
+        return {}
+    kept = {"scope": once.scope, "id": once.id, "digest": once.digest}
+    return {"reply": {**kept, "status": answer.status, "body": answer.body}}
