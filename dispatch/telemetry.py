@@ -1,6 +1,8 @@
 """What can be measured from outside: metrics of a process, and its log as events with fields."""
 
+import asyncio
 import sys
+from collections.abc import Callable
 from typing import Final, TextIO
 
 import structlog
@@ -8,9 +10,30 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from dispatch.core.decision import Decision
+from dispatch.core.events import Entry, Event
+from dispatch.core.hidden import is_hidden
+from schemas.base import OfferId
+from schemas.incident import Offer
+
+log = structlog.get_logger()
 
 LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 PATIENT_S: Final = (20, 60, 300)
+WOKEN_MOST: Final = 10_000
+"""Offers of which it is remembered that a push told of them; the oldest are forgotten."""
+OUTCOMES: Final = {
+    Event.ACCEPTED: "accepted",
+    Event.DECLINED: "declined",
+    Event.EXPIRED: "expired",
+    Event.WITHDRAWN: "withdrawn",
+    Event.TAKEN: "taken",
+    Event.OFFER_CANCELLED: "cancelled",
+}
+STAGES: Final = {Event.SEEN: "seen", Event.ACCEPTED: "accepted"}
+LOOK_EVERY_S: Final = 0.1
+STALL_S: Final = 0.25
+"""A loop that is later than this is worth a line in the log."""
+STALL_LINES_EVERY_S: Final = 10.0
 
 
 class Metrics:
@@ -38,6 +61,36 @@ class Metrics:
         self.broken = Gauge(
             "kapok_invariants_broken", "Rows that break a rule", ["rule"], registry=self.registry
         )
+        self.routed = Counter(
+            "kapok_router_questions",
+            "Questions to the router beside our own roads, by what came of them",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.differences = Counter(
+            "kapok_memory_differences",
+            "Units, crews and cases that memory held otherwise than the store, read again since",
+            ["of"],
+            registry=self.registry,
+        )
+        self.canary_s = Histogram(
+            "kapok_canary_stage_seconds",
+            "From the stage before to this one, on the canary's way through all of them",
+            ["stage"],
+            buckets=LATENCY_S,
+            registry=self.registry,
+        )
+        self.canary_last_success = Gauge(
+            "kapok_canary_last_success",
+            "When a canary last came through all stages, seconds since the epoch",
+            registry=self.registry,
+        )
+        self.canary_failures = Counter(
+            "kapok_canary_failures",
+            "Canaries that did not come through, by the stage they did not reach",
+            ["stage"],
+            registry=self.registry,
+        )
         self.pushes = Counter(
             "kapok_push",
             "Pushes to phones that sleep, by channel and what became of a try",
@@ -60,13 +113,116 @@ class Metrics:
         self.clock_failures = Counter(
             "kapok_clock_failures", "Clocks whose decision failed", registry=self.registry
         )
+        self.queues = Gauge(
+            "kapok_queue", "What waits now, by queue", ["queue"], registry=self.registry
+        )
+        self.offers = Counter(
+            "kapok_offers",
+            "Offers that ended, by outcome and by how their unit was reached: socket, push, sms"
+            " or none",
+            ["outcome", "reach"],
+            registry=self.registry,
+        )
+        self.stages = Histogram(
+            "kapok_offer_stage_seconds",
+            "Since the offer was decided on, until it was committed, written, acked, seen,"
+            " accepted",
+            ["stage"],
+            buckets=LATENCY_S + PATIENT_S,
+            registry=self.registry,
+        )
+        self.loop_late_s = Histogram(
+            "kapok_loop_late_seconds",
+            "By how much the event loop was late, ten times a second",
+            buckets=LATENCY_S,
+            registry=self.registry,
+        )
+        self.frames = Counter(
+            "kapok_frames", "Frames of phones, by direction", ["direction"], registry=self.registry
+        )
+        self.closes = Counter(
+            "kapok_closes", "Sockets closed by us, by code", ["code"], registry=self.registry
+        )
+        self.wire_errors = Counter(
+            "kapok_wire_errors",
+            "Errors answered over sockets, by code",
+            ["code"],
+            registry=self.registry,
+        )
+        self._woken: dict[OfferId, str] = {}
+
+    def queue(self, name: str, length: Callable[[], float]) -> None:
+        """Tell the length of a queue, as it is whenever somebody asks."""
+        self.queues.labels(name).set_function(length)
+
+    def stage_took(self, stage: str, seconds: float) -> None:
+        """Note how long after its decision an offer reached a stage."""
+        self.stages.labels(stage).observe(max(0.0, seconds))
+
+    def woken(self, offer_id: str | None, channel: str) -> None:
+        """Note that a phone was told of an offer by a push or a text message."""
+        if offer_id is None:
+            return
+        self._woken[OfferId(offer_id)] = channel
+        if len(self._woken) > WOKEN_MOST:
+            del self._woken[next(iter(self._woken))]
 
     def decided(self, decision: Decision) -> None:
-        """Count what a decision wrote."""
+        """Count what a decision wrote, unless it is about the service's own."""
+        if is_hidden(decision.case.incident.juris):
+            return
         for entry in decision.entries:
             self.entries.labels(entry.type).inc()
+            if entry.type in OUTCOMES or entry.type in STAGES:
+                self._offer(decision, entry)
         for mail in decision.mail:
             self.mail.labels(type(mail.frame).__struct_config__.tag).inc()
+
+    def _offer(self, decision: Decision, entry: Entry) -> None:
+        """Count an offer that ended; note when it came to a further stage."""
+        offer = next((o for o in decision.case.offers if o.id == entry.data.get("offer")), None)
+        if offer is None:
+            return
+        if stage := STAGES.get(entry.type):
+            self.stage_took(stage, (entry.at - offer.sent_at).total_seconds())
+        if outcome := OUTCOMES.get(entry.type):
+            self.offers.labels(outcome, self._reach(offer, entry)).inc()
+
+    def _reach(self, offer: Offer, entry: Entry) -> str:
+        heard = offer.delivered_at or offer.seen_at or entry.via == "app"
+        return self._woken.pop(offer.id, None) or ("socket" if heard else "none")
+
+
+class Stalls:
+    """Notes by how much the loop is late; says so in the log, once in a while.
+
+    Whatever runs for long without a pause makes all else wait: frames, clocks, answers.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._silent_till_s = float("-inf")
+        self._longest_s = 0.0
+        self._times = 0
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + LOOK_EVERY_S
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.note(max(0.0, loop.time() - due_s), loop.time())
+
+    def note(self, late_s: float, now_s: float) -> None:
+        """Take one look: so late at this moment of the loop's clock."""
+        self._metrics.loop_late_s.observe(late_s)
+        if late_s >= STALL_S:
+            self._times += 1
+            self._longest_s = max(self._longest_s, late_s)
+        if self._times and now_s >= self._silent_till_s:
+            log.warning("loop_stalled", times=self._times, longest_s=round(self._longest_s, 3))
+            self._silent_till_s = now_s + STALL_LINES_EVERY_S
+            self._times, self._longest_s = 0, 0.0
 
 
 def configure_log(file: TextIO = sys.stderr) -> None:

@@ -1,8 +1,6 @@
 """Our gateway as the worker runs it, before a desk without a store."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import uvicorn
 
@@ -10,16 +8,7 @@ from bench.harness.answering import answer, run, say
 from bench.peers import town
 from bench.peers.watch import Watch, listener, settled
 from dispatch.cli.worker import WS_FRAME_MAX
-from dispatch.gateway import Hub, UnitProtocol, UnitSocket
-
-
-class Server(uvicorn.Server):
-    """uvicorn that leaves signals alone."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signals."""
-        yield
+from dispatch.gateway import Hub, Server, UnitProtocol, UnitSocket
 
 
 async def main(units: int) -> None:

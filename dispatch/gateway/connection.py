@@ -13,11 +13,12 @@ import structlog
 
 from dispatch.core.errors import Refusal, Temporary, Unauthenticated
 from dispatch.gateway.app_version import Oldest
-from dispatch.gateway.frames import Template, kept, template, turned
+from dispatch.gateway.frames import Template, kept, template, turned, written
 from dispatch.gateway.hub import Hub
 from dispatch.gateway.limits import BREATH_FRAMES, PART_WITHIN_S, SWEEP_ROWS, Porch
-from dispatch.gateway.outbox import Outbox
+from dispatch.gateway.outbox import Outbox, Row
 from dispatch.gateway.phones import Phones
+from dispatch.gateway.protocol import Line
 from dispatch.gateway.session import (
     NO_APPS,
     Acked,
@@ -36,7 +37,7 @@ from dispatch.ports import Identity, StoreAway
 from dispatch.ports import Outbox as Kept
 from geo.datum import Datum
 from schemas import wire
-from schemas.base import ms
+from schemas.base import Instant, ms
 from schemas.wire import Close, Err, ErrorCode, Hello, Loc, Ok, Refresh, ServerFrame, UnitCommand
 
 Message = MutableMapping[str, Any]
@@ -45,6 +46,10 @@ Say = Callable[[Message], Awaitable[None]]
 Work = Do | Identify
 
 log = structlog.get_logger()
+UNHEARD_MOST: Final = 16
+"""Offers of one socket whose acknowledgement is timed; the oldest are given up."""
+_NONE: Final[dict[int, float]] = {}
+"""Never written to: most phones have no offer."""
 _GONE: Final = (OSError, RuntimeError)
 """What `send` raises when the peer is gone: OSError by ASGI 2.4; RuntimeError by uvicorn, for the
 moment in which it has closed the socket by itself."""
@@ -54,13 +59,13 @@ class Connection:
     """Carries out what the session says, and writes what the outbox holds."""
 
     __slots__ = (
-        "_abort",
         "_address",
         "_asked_at",
         "_at_door",
         "_gone",
         "_hub",
         "_known",
+        "_line",
         "_loop",
         "_outbox",
         "_part_within_s",
@@ -72,6 +77,7 @@ class Connection:
         "_session",
         "_task",
         "_told_above_head",
+        "_unheard",
         "_work",
         "_worker",
         "_writer",
@@ -97,7 +103,7 @@ class Connection:
         porch: Porch,
         address: str,
         part_within_s: float = PART_WITHIN_S,
-        abort: Callable[[], None] | None = None,
+        line: Line | None = None,
         oldest: Oldest = NO_APPS,
     ) -> None:
         self.told = self.queued = 0
@@ -106,7 +112,7 @@ class Connection:
         self._phones, self._hub = phones, hub
         self._receive, self._say = receive, say
         self._porch, self._address = porch, address
-        self._part_within_s, self._abort = part_within_s, abort
+        self._part_within_s, self._line = part_within_s, line
         self._at_door = True
         self._known = self._told_above_head = False
         self._gone = False
@@ -115,6 +121,7 @@ class Connection:
         self._session = Session(self._loop.time(), oldest)
         self._asked_at = self._session.due_at
         self._outbox = Outbox()
+        self._unheard = _NONE
         self._work: list[Work] = []
         self._worker: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -123,6 +130,7 @@ class Connection:
     async def serve(self) -> None:
         """Listen until the socket is closed, by either side. Our faults close this one only."""
         self._hub.watch(self, self._asked_at)
+        self._hear_by(self._hear_at_once)
         try:
             await self._listen()
         except asyncio.CancelledError:
@@ -138,15 +146,31 @@ class Connection:
         taken = 0
         while (message := await self._receive())["type"] == "websocket.receive":
             taken += 1
-            self._hub.stats.frames_in += 1
             text = message.get("text")
-            self._act(self._session.receive(b"" if text is None else text, self._loop.time()))
+            self._hear(b"" if text is None else text)
             if taken % BREATH_FRAMES == 0:
                 # What lies in the server's queue is handed over without a pause: let others run.
                 await asyncio.sleep(0)
 
+    def _hear(self, frame: str | bytes) -> None:
+        self._hub.stats.frames_in += 1
+        self._act(self._session.receive(frame, self._loop.time()))
+
+    def _hear_at_once(self, text: str) -> None:
+        """Take a frame outside the receive loop, in the turn in which it came."""
+        try:
+            self._hear(text)
+        except Exception:
+            log.exception("socket_failed")
+            self.close(Close.INTERNAL)
+
+    def _hear_by(self, hear: Callable[[str], None] | None) -> None:
+        if self._line is not None:
+            self._line.hear_by(hear)
+
     async def _end(self) -> None:
         self._task = None
+        self._hear_by(None)
         if self._parting is not None:
             await asyncio.wait({self._parting})
         self._gone = True
@@ -194,12 +218,24 @@ class Connection:
     def _acknowledge(self, seq: int) -> None:
         if self._phones.acknowledge(self.identity.device_id, seq):
             self._session.acknowledged(seq)
+            if self._unheard:
+                self._heard_offers(seq)
             return
         self._hub.stats.acks_ignored += 1
         if not self._told_above_head:
             # Every further frame of such a phone says the same: one line for each socket.
             self._told_above_head = True
             log.warning("ack_above_head", device=self.identity.device_id, seq=seq)
+
+    def _heard_offers(self, seq: int) -> None:
+        now_ms = ms(self._phones.clock.now())
+        for heard in [s for s in self._unheard if s <= seq]:
+            self._hub.took("acked", (now_ms - self._unheard[heard]) / 1000)
+        self._unheard = {s: at for s, at in self._unheard.items() if s > seq}
+
+    def waiting(self) -> tuple[int, int, int]:
+        """Return how much waits to be written: answers, reliable frames, latest ones."""
+        return self._outbox.lengths()
 
     # Work, in order. -----------------------------------------------------------------------------
 
@@ -339,7 +375,7 @@ class Connection:
         if isinstance(frame, wire.Policy):
             self._session.pace(frame)
             self._hurry()
-        self._queued(took=self._outbox.refresh(key, template(frame)))
+        self._queued(took=self._outbox.refresh(key, template(frame)), may_change=True)
 
     def _answer(self, frame: ServerFrame) -> None:
         if self._parting is not None:
@@ -348,20 +384,42 @@ class Connection:
             self._hub.stats.errors[frame.code] += 1
         self._queued(took=self._outbox.answer(template(frame)))
 
-    def _queued(self, *, took: bool) -> None:
+    def _queued(self, *, took: bool, may_change: bool = False) -> None:
+        """Write what was queued: at once, unless it may be replaced in this turn of the loop."""
         if not took:
             self.close(Close.SLOW_CONSUMER)
-        elif self._writer is None and not self._gone:
+        elif self._writer is None and not self._gone and (may_change or not self._write_at_once()):
             self._hub.begin_write(self)
             self._writer = self._hub.spawn(self._write())
 
+    def _write_at_once(self) -> bool:
+        """Write what waits; False where the socket does not take all of it now."""
+        if self._line is None:
+            return False
+        while self._line.takes() and (row := self._outbox.pop()) is not None:
+            now = self._phones.clock.now()
+            self._line.write(written(row.form, row.seq, now))
+            self._wrote(row, now)
+        return not self._outbox
+
+    def _wrote(self, row: Row, now: Instant) -> None:
+        self._hub.stats.frames_out += 1
+        if row.form.decided_ms is None or row.seq is None:
+            return
+        self._hub.took("written", (ms(now) - row.form.decided_ms) / 1000)
+        self._unheard = {
+            **dict(list(self._unheard.items())[1 - UNHEARD_MOST :]),
+            row.seq: row.form.decided_ms,
+        }
+
     async def _write(self) -> None:
         try:
-            while (text := self._outbox.take(self._phones.clock.now())) is not None:
+            while (row := self._outbox.pop()) is not None:
                 self.writing_since = self._loop.time()
+                text = written(row.form, row.seq, self._phones.clock.now())
                 await self._say({"type": "websocket.send", "text": text})
                 self.writing_since = None
-                self._hub.stats.frames_out += 1
+                self._wrote(row, self._phones.clock.now())
         except _GONE:
             self._gone = True
         finally:
@@ -420,8 +478,8 @@ class Connection:
 
     def _drop(self) -> None:
         self._gone = True
-        if self._abort is not None:
-            self._abort()
+        if self._line is not None:
+            self._line.abort()
         elif self._task is not None:
             self._task.cancel()
 

@@ -169,12 +169,16 @@ _LATER: Final[Mapping[type, Mapping[str, float]]] = {
 
 
 class Template(NamedTuple):
-    """A frame as JSON, open at its end for what is known only at writing. `size` is in bytes."""
+    """A frame as JSON, open at its end for what is known only at writing. `size` is in bytes.
+
+    Of an offer: when it lapses, and when it was decided on.
+    """
 
     body: str
     size: int
     tells_now: bool = False
     lapses_ms: float | None = None
+    decided_ms: float | None = None
 
 
 def template(frame: ServerFrame, at: Instant | None = None) -> Template:
@@ -184,8 +188,10 @@ def template(frame: ServerFrame, at: Instant | None = None) -> Template:
     # `t` comes first, so a comma leads; inside a string the quotes would be escaped.
     text = text.replace(b',"now":0.0', b"", 1) if "now" in later else text
     text = text.replace(b',"ttl_ms":0.0', b"", 1) if "ttl_ms" in later else text
-    lapses_ms = ms(at) + frame.ttl_ms if at and isinstance(frame, OfferFrame) else None
-    return Template(text[:-1].decode(), len(text), "now" in later, lapses_ms)
+    form = Template(text[:-1].decode(), len(text), "now" in later)
+    if at is None or not isinstance(frame, OfferFrame):
+        return form
+    return form._replace(lapses_ms=ms(at) + frame.ttl_ms, decided_ms=ms(at))
 
 
 def kept(row: bytes | msgspec.Raw) -> ReliableFrame:

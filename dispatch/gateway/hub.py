@@ -7,7 +7,7 @@ the welcome should have told already asks the phone to come again (4202).
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,10 +27,18 @@ from dispatch.gateway.phones import Phones
 from dispatch.gateway.wheel import Wheel
 from dispatch.ports import Identity, Outbox, Sealed, StoreAway
 from geo.datum import Datum
-from schemas.base import DeviceId, UnitId
+from schemas.base import DeviceId, UnitId, ms
 from schemas.wire import Close, ServerFrame
 
 log = structlog.get_logger()
+
+
+Took = Callable[[str, float], None]
+"""Is told how many seconds after its decision an offer came to a stage."""
+
+
+def _nobody(_stage: str, _seconds: float) -> None:
+    """Tell nobody."""
 
 
 @dataclass(slots=True)
@@ -55,6 +63,10 @@ class Socket(Protocol):
     """Any accepted socket. `writing_since` is set while a send is under way."""
 
     writing_since: float | None
+
+    def waiting(self) -> tuple[int, int, int]:
+        """Return how much waits to be written: answers, reliable frames, latest ones."""
+        ...
 
     def expire(self, now: float) -> float | None:
         """Close what is overdue; return when to ask again, None when it is over."""
@@ -90,8 +102,9 @@ class Seat(Socket, Protocol):
 class Hub:
     """The sockets of this process: one per device."""
 
-    def __init__(self, phones: Phones) -> None:
+    def __init__(self, phones: Phones, took: Took = _nobody) -> None:
         self.phones = phones
+        self.took = took
         self.stats = Stats()
         self.draining = False
         self._seats: dict[DeviceId, Seat] = {}
@@ -196,8 +209,14 @@ class Hub:
                 continue
             key = id(row.mail.frame), seat.datum
             if key not in forms:
-                forms[key] = template(turned(row.mail.frame, seat.datum), row.mail.at)
+                forms[key] = self._form(row, seat.datum)
             self._deliver(seat, forms[key], row.seq)
+
+    def _form(self, row: Sealed, datum: Datum) -> Template:
+        form = template(turned(row.mail.frame, datum), row.mail.at)
+        if form.decided_ms is not None:
+            self.took("committed", (ms(self.phones.clock.now()) - form.decided_ms) / 1000)
+        return form
 
     def _follows(self, seat: Seat, seq: int) -> bool:
         if seq <= seat.told:
@@ -241,6 +260,20 @@ class Hub:
     def caught_up(self) -> None:
         """Sweep at once: a seat that lagged while it was told older news does so no more."""
         self._lagging.set()
+
+    # What waits. ---------------------------------------------------------------------------------
+
+    def checking(self) -> int:
+        """Return how many tokens are being looked up."""
+        return self._checks
+
+    def working(self) -> int:
+        """Return how many tasks run for sockets."""
+        return len(self._tasks)
+
+    def waiting(self, lane: int) -> int:
+        """Return how many frames wait in the send queues: 0 answers, 1 reliable, 2 latest."""
+        return sum(socket.waiting()[lane] for socket in self._writing)
 
     # The sweep. ----------------------------------------------------------------------------------
 

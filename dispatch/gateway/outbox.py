@@ -58,11 +58,19 @@ class Outbox:
 
     def take(self, now: Instant) -> str | None:
         """Take out the next frame, as it is to be written at `now`."""
+        row = self.pop()
+        return None if row is None else written(row.form, row.seq, now)
+
+    def pop(self) -> Row | None:
+        """Take out the next frame."""
         row = self._next()
-        if row is None:
-            return None
-        self.size -= row.form.size
-        return written(row.form, row.seq, now)
+        if row is not None:
+            self.size -= row.form.size
+        return row
+
+    def lengths(self) -> tuple[int, int, int]:
+        """Return how much waits: answers, reliable frames, latest ones."""
+        return len(self._answers), len(self._reliable), len(self._latest)
 
     def _add(self, lane: list[Row], row: Row) -> bool:
         if self.size + row.form.size > QUEUE_BYTES_MAX:

@@ -1,6 +1,6 @@
 """`GET /v1/ws/unit` as one ASGI callable: bytes in, bytes out, and who may knock."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Final
 
 from dispatch.gateway.app_version import Oldest
@@ -8,7 +8,7 @@ from dispatch.gateway.connection import Connection, Message, Receive, Say, farew
 from dispatch.gateway.hub import Hub
 from dispatch.gateway.limits import BEFORE_HELLO_MAX, PART_WITHIN_S, Porch, spread_s
 from dispatch.gateway.phones import Phones
-from dispatch.gateway.protocol import ABORT
+from dispatch.gateway.protocol import LINE, Line
 from dispatch.gateway.session import NO_APPS, Part, parting
 from schemas.wire import SUBPROTOCOL, Close
 
@@ -76,7 +76,7 @@ class UnitSocket:
             porch=self._porch,
             address=address,
             part_within_s=self._part_within_s,
-            abort=_abort(scope),
+            line=_line(scope),
             oldest=self._oldest,
         )
         await connection.serve()
@@ -95,6 +95,6 @@ def _address(scope: Message) -> str:
     return str(client[0]) if client else ""
 
 
-def _abort(scope: Message) -> Callable[[], None] | None:
-    extension: Any = scope.get("extensions", {}).get(ABORT)
-    return extension["abort"] if extension else None
+def _line(scope: Message) -> Line | None:
+    line: Line | None = scope.get("extensions", {}).get(LINE)
+    return line

@@ -13,7 +13,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from dispatch.gateway import Hub, UnitProtocol, UnitSocket
+from dispatch.gateway import Hub, Server, UnitProtocol, UnitSocket
 from schemas.wire import SUBPROTOCOL
 from tests.fakes import MemoryPhones, phone
 
@@ -75,6 +75,7 @@ class Gateway:
     phones: MemoryPhones
     hub: Hub
     url: str
+    server: Server
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def phone(self, **options: Any) -> Phone:
@@ -111,11 +112,12 @@ async def serving(ws: Any = UnitProtocol, **options: Any) -> AsyncIterator[Gatew
         log_level="critical",
     )
     config.load()
-    server = uvicorn.Server(config)
+    server = Server(config)
     server.lifespan = config.lifespan_class(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         await server.startup(sockets=[listener])
-        gateway = Gateway(phones, hub, f"ws://127.0.0.1:{listener.getsockname()[1]}/v1/ws/unit")
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}/v1/ws/unit"
+        gateway = Gateway(phones, hub, url, server)
         try:
             async with gateway.stack:
                 yield gateway

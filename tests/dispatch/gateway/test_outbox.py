@@ -99,3 +99,16 @@ def test_the_bytes_of_all_lanes_together_are_bounded(lane: str) -> None:
     assert not puts[lane](of_size(11))
     assert outbox.size == QUEUE_BYTES_MAX - 10
     assert puts[lane](of_size(10))
+
+
+def test_what_waits_is_told_by_lane() -> None:
+    """Answers, reliable frames, latest ones; a row that is taken out is written by its taker."""
+    outbox = Outbox()
+    assert outbox.pop() is None
+    outbox.answer(PONG)
+    outbox.deliver(SMALL, 7)
+    outbox.deliver(SMALL, 8)
+    outbox.refresh("stats", SMALL)
+    assert outbox.lengths() == (1, 2, 1)
+    assert [row.seq for row in iter(outbox.pop, None)] == [None, 7, 8, None]
+    assert (outbox.lengths(), outbox.size) == ((0, 0, 0), 0)

@@ -5,12 +5,19 @@ import socket
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from dispatch.core.errors import NotOnDuty, Unavailable
 from dispatch.gateway import UnitProtocol
-from dispatch.gateway.limits import CHECKS_MAX, IN_FLIGHT_MAX, RATE_BURST, RELIABLE_MAX
+from dispatch.gateway.limits import (
+    BREATH_FRAMES,
+    CHECKS_MAX,
+    IN_FLIGHT_MAX,
+    RATE_BURST,
+    RELIABLE_MAX,
+)
 from geo.datum import Datum, point_from_wgs84
 from geo.point import Point
 from schemas import wire
@@ -490,17 +497,60 @@ async def test_nothing_is_due_for_a_socket_that_is_gone(gateway: Gateway) -> Non
     assert not gateway.hub._wheel._slots
 
 
-async def test_more_than_the_lane_holds_closes_the_socket(gateway: Gateway) -> None:
+async def test_more_than_the_lane_holds_closes_the_socket() -> None:
     """What fitted is written, in order; the store keeps the rest: 4102."""
+    async with serving("websockets-sansio") as gateway:
+        line = await gateway.known()
+        rows = [gateway.phones.seal("d1", offer(n)) for n in range(1, RELIABLE_MAX + 2)]
+        gateway.hub.push(rows)
+        gateway.hub.push([gateway.phones.seal("d1", offer(99))])
+        heard = [(await line.hear())["seq"] for _ in range(RELIABLE_MAX)]
+        assert heard == list(range(1, RELIABLE_MAX + 1))
+        assert await line.parted() == reason(Close.SLOW_CONSUMER, 1)
+        again = await gateway.phone()
+        assert len((await again.hello("d1"))["state"]["offers"]) == RELIABLE_MAX + 2
+
+
+async def test_what_the_socket_takes_does_not_wait_in_the_lane(gateway: Gateway) -> None:
+    """Written in the turn in which it was committed, so a lane fills only where nobody reads."""
     line = await gateway.known()
-    rows = [gateway.phones.seal("d1", offer(n)) for n in range(1, RELIABLE_MAX + 2)]
+    rows = [gateway.phones.seal("d1", offer(n)) for n in range(2 * RELIABLE_MAX)]
     gateway.hub.push(rows)
-    gateway.hub.push([gateway.phones.seal("d1", offer(99))])
-    heard = [(await line.hear())["seq"] for _ in range(RELIABLE_MAX)]
-    assert heard == list(range(1, RELIABLE_MAX + 1))
-    assert await line.parted() == reason(Close.SLOW_CONSUMER, 1)
-    again = await gateway.phone()
-    assert len((await again.hello("d1"))["state"]["offers"]) == RELIABLE_MAX + 2
+    assert gateway.hub.stats.frames_out == 1 + len(rows)
+    heard = [(await line.hear())["seq"] for _ in rows]
+    assert heard == list(range(1, len(rows) + 1))
+    assert gateway.hub.stats.closes == {}
+
+
+async def test_what_comes_in_one_piece_is_heard_in_order(gateway: Gateway) -> None:
+    """More than a phone's share in one turn waits its turn, and nothing overtakes it."""
+    line = await gateway.known()
+    gateway.phones.free.clear()
+    many = range(2 * BREATH_FRAMES)
+    texts = [msgspec.json.encode(seen(number)) for number in many]
+    line.line.transport.write(b"".join(masked(text) for text in texts))
+    refused = [await line.hear() for _ in many[IN_FLIGHT_MAX:]]
+    assert [frame["re"] for frame in refused] == [seen(n)["id"] for n in many[IN_FLIGHT_MAX:]]
+    gateway.phones.free.set()
+    carried_out = [(await line.hear())["re"] for _ in range(IN_FLIGHT_MAX)]
+    assert carried_out == [seen(n)["id"] for n in range(IN_FLIGHT_MAX)]
+
+
+async def test_our_fault_in_a_frame_closes_that_socket_only(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4105, and the log has it."""
+    neighbour, line = await gateway.known("d2"), await gateway.known()
+    gateway.phones.refusals["Loc"] = ZeroDivisionError()
+    await line.say(LOC)
+    assert await line.parted() == reason(Close.INTERNAL, 5)
+    assert (await neighbour.ask(PING))["t"] == "pong"
+    assert "socket_failed" in capsys.readouterr().out
+
+
+def masked(text: bytes) -> bytes:
+    """Return a short text frame as a client sends it."""
+    return bytes((0x81, 0x80 | len(text))) + bytes(4) + text
 
 
 async def stuck(gateway: Gateway) -> Phone:
