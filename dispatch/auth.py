@@ -28,6 +28,7 @@ class Right(StrEnum):
     REPORT = "report"
     OPEN = "open"
     SEE_INCIDENTS = "see_incidents"
+    AMEND = "amend"
     CHANGE_INCIDENTS = "change_incidents"
     CANCEL = "cancel"
     CLOSE = "close"
@@ -39,6 +40,7 @@ class Right(StrEnum):
     READ_FEEDBACK = "read_feedback"
     NOTIFY = "notify"
     ANSWER_ALARMS = "answer_alarms"
+    CLOSE_ROADS = "close_roads"
 
 
 _DESK: Final = frozenset(
@@ -46,6 +48,7 @@ _DESK: Final = frozenset(
         Right.REPORT,
         Right.OPEN,
         Right.SEE_INCIDENTS,
+        Right.AMEND,
         Right.CHANGE_INCIDENTS,
         Right.CANCEL,
         Right.CLOSE,
@@ -54,11 +57,19 @@ _DESK: Final = frozenset(
         Right.FOLLOW,
         Right.NOTIFY,
         Right.ANSWER_ALARMS,
+        Right.CLOSE_ROADS,
     }
 )
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     Role.API_FEED: frozenset(
-        {Right.REPORT, Right.SEE_INCIDENTS, Right.CANCEL, Right.CLOSE, Right.READ_FEEDBACK}
+        {
+            Right.REPORT,
+            Right.SEE_INCIDENTS,
+            Right.AMEND,
+            Right.CANCEL,
+            Right.CLOSE,
+            Right.READ_FEEDBACK,
+        }
     ),
     Role.DISPATCHER: _DESK,
     Role.COMMANDER: _DESK | {Right.ORDER},

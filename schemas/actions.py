@@ -28,7 +28,10 @@ class Via(StrEnum):
 
 
 class CorrectIncident(Body, frozen=True, kw_only=True):
-    """What was taken down wrong; what is absent stays as it is."""
+    """What was taken down wrong; what is absent stays as it is.
+
+    `ext_rev` is the caller's own revision: one that is not newer than the last is a conflict.
+    """
 
     kind: IncidentKind | None = None
     priority: Priority | None = None
@@ -36,6 +39,7 @@ class CorrectIncident(Body, frozen=True, kw_only=True):
     needs: Needs | None = None
     title: Title | None = None
     address: Annotated[str, Meta(max_length=120)] | None = None
+    ext_rev: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
 
 
 class SupplementIncident(Body, frozen=True, kw_only=True):

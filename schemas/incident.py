@@ -77,12 +77,18 @@ class AssignmentKind(StrEnum):
 
 
 class Concern(StrEnum):
-    """What was noticed about a unit that was sent, each once."""
+    """What was noticed about a unit that was sent, each once.
+
+    `UNCONFIRMED`: its fixes say that it is there, and no person has said so yet.
+    """
 
     UNSEEN = "unseen"
     STILL = "still"
     NO_SHOW = "no_show"
     SILENT = "silent"
+    RECEDING = "receding"
+    UNSURE = "unsure"
+    UNCONFIRMED = "unconfirmed"
 
 
 class Incident(Record, frozen=True, kw_only=True):

@@ -65,7 +65,9 @@ class Watch(Record, frozen=True, kw_only=True):
     """When a unit sent is worth a look: seconds since its assignment, or since its last word.
 
     An order nobody saw; one still unseen; a unit that does not come nearer (30 s after the 30 s of
-    turnout that every ETA allows for); one that never did; one given up; a silent scene.
+    turnout that every ETA allows for); one that never did; one given up; a silent scene. Until it
+    is there a unit is looked at every `look_s`: does it go away, and is its fix older than
+    `unsure_s`?
     """
 
     unseen_s: int = 15
@@ -74,6 +76,8 @@ class Watch(Record, frozen=True, kw_only=True):
     no_show_s: int = 90
     given_up_s: int = 600
     silent_s: int = 600
+    look_s: int = 15
+    unsure_s: int = 45
 
 
 class Plan(Record, frozen=True, kw_only=True):

@@ -124,11 +124,15 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PushKind(StrEnum):
-    """How an app that sleeps is woken."""
+    """How an app that sleeps is woken; a way of a newer app is none that we know."""
 
     WEBPUSH = "webpush"
     HOOK = "hook"
     NONE = "none"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "PushKind":
+        return cls.NONE
 
 
 class PushAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,11 +176,15 @@ class Ack(ClientFrame, frozen=True, kw_only=True, tag="ack"):
 
 
 class Activity(StrEnum):
-    """What the system lets an app do now."""
+    """What the system lets an app do now; a word of a newer app is some way of doing little."""
 
     FOREGROUND = "fg"
     BACKGROUND = "bg"
     SLEEP = "sleep"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Activity":
+        return cls.BACKGROUND
 
 
 class Mode(ClientFrame, frozen=True, kw_only=True, tag="mode"):
@@ -275,13 +283,17 @@ class Reached(StrEnum):
 
 
 class Assistance(StrEnum):
-    """What a unit on a task may ask for."""
+    """What a unit on a task may ask for; whatever a newer app calls it, somebody has to come."""
 
     MORE_UNITS = "more_units"
     POLICE = "police"
     MEDICAL = "medical"
     FIRE = "fire"
     EQUIPMENT = "equipment"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Assistance":
+        return cls.MORE_UNITS
 
 
 class Assist(Command, frozen=True, kw_only=True, tag="assist"):
@@ -293,10 +305,16 @@ class Assist(Command, frozen=True, kw_only=True, tag="assist"):
     text: Note | None = None
 
 
+ReportedKind = Annotated[
+    str, Meta(max_length=64, extra_json_schema={"examples": [kind.value for kind in IncidentKind]})
+]
+"""A kind of incident; one of a newer app is `other`."""
+
+
 class Report(Command, frozen=True, kw_only=True, tag="report"):
     """A unit found something; `self` takes it on at once."""
 
-    kind: IncidentKind
+    kind: ReportedKind
     pri: Annotated[int, Meta(ge=1, le=4)]
     d: Datum
     lon: Annotated[float, Meta(ge=-180, le=180)]
@@ -424,6 +442,7 @@ class AssignFrame(Reliable, frozen=True, kw_only=True, tag="assign"):
     ring_s: int | None = None
     crew: tuple[str, ...] = ()
     s: AssignmentState = AssignmentState.ASSIGNED
+    confirm: bool = False
 
 
 class AssignUpdate(Reliable, frozen=True, kw_only=True, tag="assign.update"):
@@ -437,6 +456,7 @@ class AssignUpdate(Reliable, frozen=True, kw_only=True, tag="assign.update"):
     role: Role | None = None
     eta_s: float | None = None
     s: AssignmentState | None = None
+    confirm: bool = False
 
 
 class AssignEnd(Reliable, frozen=True, kw_only=True, tag="assign.end"):
@@ -528,6 +548,10 @@ class Welcome(ServerFrame, frozen=True, kw_only=True, tag="welcome"):
     till: int | None = None
 
 
+class Locate(ServerFrame, frozen=True, kw_only=True, tag="locate"):
+    """Say where you are now: your last fix is too old for the task you are on."""
+
+
 class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
     """Here; `n` rows of a loc were taken, `bad` names the others by index and reason."""
 
@@ -554,4 +578,4 @@ class Err(ServerFrame, frozen=True, kw_only=True, tag="err"):
     retry_ms: int | None = None
 
 
-ServerMessage = Welcome | Pong | Policy | Ok | Err | ReliableFrame
+ServerMessage = Welcome | Pong | Policy | Locate | Ok | Err | ReliableFrame

@@ -1,6 +1,7 @@
 """`kapok replay-protocol`: golden transcripts, played against any server."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from schemas.base import Record
 from schemas.wire import SUBPROTOCOL
 
 HEAR_S: Final = 10.0
-ASIDE: Final = frozenset({"policy", "pong"})
+ASIDE: Final = frozenset({"policy", "pong", "locate"})
 """Frames that may come at any time: passed over where a line does not ask for them."""
 
 
@@ -33,8 +34,11 @@ class Phone(Record, frozen=True, kw_only=True):
 class Replay:
     """One transcript being played: its sockets by name, what it has noted, where it calls."""
 
-    def __init__(self, url: str, key: str, phones: Mapping[str, Phone]) -> None:
+    def __init__(
+        self, url: str, key: str, phones: Mapping[str, Phone], hear_s: float = HEAR_S
+    ) -> None:
         self._clock = SystemClock()
+        self._hear_s = hear_s
         self._url = url
         self._phones = phones
         self._sockets: dict[str, ClientConnection] = {}
@@ -59,7 +63,8 @@ class Replay:
 
     async def _step(self, line: Line) -> None:
         if line.connect is not None:
-            await self._connect(line.connect)
+            for number in range(line.times):
+                await self._connect(line.connect if line.times == 1 else f"{line.connect}{number}")
         elif line.say is not None:
             await self._say(line)
         elif line.hear is not None:
@@ -67,9 +72,15 @@ class Replay:
         elif line.closed is not None:
             await self._closed(line)
         elif line.drop is not None:
-            self._sockets.pop(line.drop).transport.abort()
+            self._drop(line.drop)
         elif line.call is not None:
             await self._call(line)
+
+    def _drop(self, name: str) -> None:
+        """Cut a socket, or all that were opened together."""
+        many = re.compile(re.escape(name) + r"\d+")
+        for one in [s for s in self._sockets if s == name or many.fullmatch(s)]:
+            self._sockets.pop(one).transport.abort()
 
     async def _connect(self, name: str) -> None:
         address = f"{self._url.replace('http', 'ws', 1)}/v1/ws/unit"
@@ -85,17 +96,23 @@ class Replay:
         await self._sockets[line.on].send(said)
 
     async def _hear(self, line: Line) -> None:
-        frame = await self._next(line.on)
-        while frame.get("t") in ASIDE and line.hear.get("t") != frame["t"]:
+        """Hear the next frame, or some in whatever order."""
+        wanted = list(line.hear) if isinstance(line.hear, list) else [line.hear]
+        while wanted:
             frame = await self._next(line.on)
-        self._notes.match(line.hear, frame)
+            found = next((w for w in wanted if w.get("t") == frame.get("t")), None)
+            if found is not None:
+                self._notes.match(found, frame)
+                wanted.remove(found)
+            elif frame.get("t") not in ASIDE:
+                self._notes.match(wanted[0], frame)
 
     async def _next(self, name: str) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(HEAR_S):
+            async with asyncio.timeout(self._hear_s):
                 text = await self._sockets[name].recv()
         except TimeoutError as error:
-            raise Mismatch(f"nothing heard on {name} for {HEAR_S:.0f} s") from error
+            raise Mismatch(f"nothing heard on {name} for {self._hear_s:g} s") from error
         except ConnectionClosed as error:
             raise Mismatch(f"{name} was closed: {error}") from error
         frame: dict[str, Any] = msgspec.json.decode(text)
@@ -104,7 +121,7 @@ class Replay:
     async def _closed(self, line: Line) -> None:
         socket = self._sockets[line.on]
         try:
-            async with asyncio.timeout(HEAR_S):
+            async with asyncio.timeout(self._hear_s):
                 while True:
                     await socket.recv()
         except TimeoutError as error:
@@ -112,6 +129,8 @@ class Replay:
         except ConnectionClosed:
             if socket.close_code != line.closed:
                 raise Mismatch(f"closed by {socket.close_code}, not {line.closed}") from None
+        if line.reason is not None:
+            self._notes.match(line.reason, msgspec.json.decode(socket.close_reason or "null"))
 
     async def _call(self, line: Line) -> None:
         call = line.call

@@ -47,6 +47,7 @@ def correct(draft: Draft, command: c.Correct) -> Outcome:
     if command.needs is not None:
         _refuse_held_slots(draft, len(command.needs))
     before = draft.incident
+    _refuse_old_revision(before, command)
     draft.incident = corrected(before, command)
     if given & PLANNED_BY:
         draft.set(step=_steps_taken(draft, before))
@@ -175,6 +176,14 @@ def assist(draft: Draft, command: c.Assist) -> Outcome:
 def _refuse_when_over(draft: Draft) -> None:
     if draft.incident.status in OVER:
         raise Conflict("the incident is over", state=draft.incident.status)
+
+
+def _refuse_old_revision(incident: Incident, command: c.Correct) -> None:
+    """Refuse what an outside system corrected before something that is known already."""
+    if command.ext_rev is None or incident.ext_rev is None:
+        return
+    if command.ext_rev <= incident.ext_rev:
+        raise Conflict(f"revision {incident.ext_rev} is known already", state=incident.status)
 
 
 def _refuse_held_slots(draft: Draft, slots: int) -> None:

@@ -67,6 +67,15 @@ class Report(Record, frozen=True, kw_only=True):
     outcome: str = ""
 
 
+class Located(Record, frozen=True, kw_only=True):
+    """A unit's fixes say how far it has come: under way, or there. `at` is the fix."""
+
+    unit_id: UnitId
+    task_id: AssignmentId
+    reached: Reached
+    at: Instant
+
+
 class Cancel(Record, frozen=True, kw_only=True):
     """Nobody needs to go any more."""
 
@@ -166,6 +175,7 @@ class Correct(Record, frozen=True, kw_only=True):
     needs: tuple[Need, ...] | None = None
     title: str | None = None
     address: str | None = None
+    ext_rev: int | None = None
 
 
 class Supplement(Record, frozen=True, kw_only=True):
@@ -235,6 +245,7 @@ Command = (
     | SeeOffer
     | SeeTask
     | Report
+    | Located
     | Cancel
     | Resolve
     | CloseFile

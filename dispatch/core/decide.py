@@ -7,7 +7,7 @@ from typing import Any, Final
 from dispatch.core import amend, direct
 from dispatch.core import commands as c
 from dispatch.core.decision import ENGINE, EXPIRY_GRACE_S, Context, Decision, Draft
-from dispatch.core.errors import Refusal, Stale, Taken
+from dispatch.core.errors import Conflict, Refusal, Stale, Taken
 from dispatch.core.events import Event
 from dispatch.core.ladder import climb, next_wake
 from dispatch.core.lifecycle import ENDED, OVER, Trigger, advance
@@ -23,7 +23,7 @@ from dispatch.core.offers import (
 )
 from dispatch.core.watch import watch
 from schemas.base import Instant
-from schemas.incident import Assignment, Case, Offer, OfferState, Role
+from schemas.incident import Assignment, Case, Concern, Offer, OfferState, Role
 from schemas.incident import AssignmentState as A
 from schemas.incident import Status as S
 from schemas.wire import AssignEndWhy, OfferEndWhy, Reached
@@ -218,6 +218,8 @@ REACHES: Final[Mapping[Reached, tuple[Trigger, A]]] = {
     Reached.RESOLVED: (Trigger.RESOLVE, A.RESOLVED),
     Reached.ABORTED: (Trigger.ABORT, A.ABORTED),
 }
+GPS: Final = "gps"
+FROM_THE_SCENE: Final = frozenset({Reached.ARRIVED, Reached.CONTROLLED, Reached.RESOLVED})
 ORDER: Final = (A.ASSIGNED, A.EN_ROUTE, A.ARRIVED, A.CONTROLLED, A.RESOLVED)
 
 
@@ -228,11 +230,36 @@ def report(draft: Draft, command: c.Report) -> Outcome:
     if task.state in ENDED:
         draft.log(Event.LATE, task.unit_id, assignment=task.id, reached=reached, note=command.note)
         return {"s": task.state, "late": True}
+    if command.reached in FROM_THE_SCENE:
+        task = _confirmed(draft, task)
     if reached in ORDER and ORDER.index(reached) <= ORDER.index(task.state):
         return {"s": task.state}
     at = min(draft.now, max(task.assigned_at, command.at))
     _take_step(draft, command, trigger, at)
     return {"s": draft.tasks[task.id].state}
+
+
+def _confirmed(draft: Draft, task: Assignment) -> Assignment:
+    """Take a person's word from the scene for what only fixes said before."""
+    if Concern.UNCONFIRMED not in task.warned:
+        return task
+    left = tuple(concern for concern in task.warned if concern is not Concern.UNCONFIRMED)
+    return draft.change_task(task, Event.CONFIRMED, warned=left)
+
+
+def located(draft: Draft, command: c.Located) -> Outcome:
+    """Take a step that fixes prove; the unit is asked to confirm that it is there."""
+    task = draft.task_of(command.task_id, command.unit_id)
+    trigger, reached = REACHES[command.reached]
+    if task.state in ENDED or ORDER.index(reached) <= ORDER.index(task.state):
+        raise Conflict("the unit has come further already", state=task.state)
+    times = _times(task, command.reached, min(draft.now, max(task.assigned_at, command.at)))
+    there = command.reached is Reached.ARRIVED
+    noticed = (*task.warned, Concern.UNCONFIRMED) if there else task.warned
+    draft.move_task(task, trigger, warned=noticed, **times)
+    draft.annotate("", "", proof=GPS)
+    _first(draft, **times)
+    return {"s": reached}
 
 
 ENDS: Final[Mapping[Reached, AssignEndWhy]] = {
@@ -327,6 +354,7 @@ RULES: Final[Mapping[type, Callable[[Draft, Any], Outcome]]] = {
     c.SeeOffer: see_offer,
     c.SeeTask: see_task,
     c.Report: report,
+    c.Located: located,
     c.Cancel: cancel,
     c.Resolve: resolve,
     c.CloseFile: close,

@@ -76,6 +76,9 @@ class Field(Protocol):
     def state(self, unit_id: UnitId) -> UnitState | None:
         """Return what a unit is free for; None where it is not known."""
 
+    def age_s(self, unit_id: UnitId) -> float:
+        """Return how old a unit's position is; inf where only its home post is known."""
+
 
 class Context(Record, frozen=True, kw_only=True):
     """The moment a command is decided in."""
@@ -107,7 +110,10 @@ class Errand(Record, frozen=True, kw_only=True):
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """What a command changes: rows, log entries, mail, the next wake-up; and what it answers."""
+    """What a command changes: rows, log entries, mail, the next wake-up; and what it answers.
+
+    `unsure` are the units to be asked where they are: a question that is not kept.
+    """
 
     before: Case | None
     case: Case
@@ -118,6 +124,7 @@ class Decision(Record, frozen=True, kw_only=True):
     refusal: Refusal | None = None
     errands: tuple[Errand, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    unsure: tuple[UnitId, ...] = ()
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -149,6 +156,7 @@ class Draft:
         self.entries: list[Entry] = []
         self.mail: list[Mail] = []
         self.errands: list[Errand] = []
+        self.unsure: list[UnitId] = []
 
     # What stands. ----------------------------------------------------------------------------
 
@@ -240,6 +248,7 @@ class Draft:
             eta_s=offer.eta_s,
             ring_s=ring_s,
             quality=offer.quality,
+            **({"told_by": candidate.told_by} if candidate.told_by else {}),
         )
         self._send(
             offer.unit_id, offer.id, offer_frame(self.incident, offer, self.now), offer.exp_at
@@ -264,10 +273,10 @@ class Draft:
         """Keep the engine from asking this unit again: a person has called it back."""
         self.offers[offer_id] = replace(self.offers[offer_id], barred=True)
 
-    def annotate(self, note: str, outcome: str) -> None:
-        """Keep a member's own words beside the step just logged."""
+    def annotate(self, note: str, outcome: str, **more: str) -> None:
+        """Keep a member's own words beside the step just logged, and what else proves it."""
         last = self.entries[-1]
-        words = {"note": note, "outcome": outcome}
+        words = {"note": note, "outcome": outcome, **more}
         said = {key: word for key, word in words.items() if word}
         self.entries[-1] = replace(last, data={**last.data, **said})
 
@@ -434,4 +443,5 @@ class Draft:
             errands=tuple(self.errands),
             alarms=raised(self.entries, self.incident, self.context.new_id),
             refusal=refusal,
+            unsure=tuple(self.unsure),
         )

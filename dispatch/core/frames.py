@@ -2,7 +2,7 @@
 
 from geo.datum import Datum
 from schemas.base import Instant, ms
-from schemas.incident import Assignment, Incident, Offer
+from schemas.incident import Assignment, Concern, Incident, Offer
 from schemas.wire import AssignFrame, AssignUpdate, Brief, OfferFrame, OfferUpdate
 
 
@@ -65,6 +65,7 @@ def assign_frame(incident: Incident, task: Assignment) -> AssignFrame:
         ring_s=task.ring_s,
         crew=task.crew,
         s=task.state,
+        confirm=Concern.UNCONFIRMED in task.warned,
     )
 
 
@@ -79,4 +80,5 @@ def assign_update(incident: Incident, task: Assignment, *, alert: bool) -> Assig
         role=task.role,
         eta_s=task.eta_s,
         s=task.state,
+        confirm=Concern.UNCONFIRMED in task.warned,
     )

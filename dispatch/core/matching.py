@@ -25,6 +25,8 @@ PRIOR_WEIGHT: Final = 4
 SPREAD: Final = 0.2
 """Standard deviation of an arrival as a share of its ETA; at least `SPREAD_MIN_S`."""
 SPREAD_MIN_S: Final = 10.0
+GAIN_P: Final = 0.02
+"""Who adds less to the chance of an arrival in time is not asked for its sake."""
 CAPABILITIES: Final = tuple(Capability)
 
 Bools = NDArray[np.bool_]
@@ -71,7 +73,10 @@ FREE: Final = np.uint8(255)
 
 
 class Candidate(Record, frozen=True, kw_only=True):
-    """A unit that may be asked; `at_home` where no fresh fix says otherwise."""
+    """A unit that may be asked.
+
+    `at_home`: no fresh fix says otherwise; `told_by`: the router whose ETA it is, none for ours.
+    """
 
     unit_id: UnitId
     eta_s: float
@@ -80,6 +85,7 @@ class Candidate(Record, frozen=True, kw_only=True):
     accept_rate: float = PRIOR
     asked_24h: int = 0
     at_home: bool = False
+    told_by: str = ""
 
     def p_by(self, seconds: float) -> float:
         """Return the chance that this unit accepts and is there by then."""
@@ -123,6 +129,12 @@ def accept_rate(accepts: int, offers: int) -> float:
     return (accepts + PRIOR_WEIGHT * PRIOR) / (offers + PRIOR_WEIGHT)
 
 
+def accept_rates(accepts: NDArray[np.int32], offers: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return what `accept_rate` does, for many units."""
+    rates: NDArray[np.float64] = (accepts + PRIOR_WEIGHT * PRIOR) / (offers + PRIOR_WEIGHT)
+    return rates
+
+
 def p_arrived(eta_s: float, seconds: float) -> float:
     """Return the chance that somebody expected after `eta_s` is there after `seconds`.
 
@@ -148,3 +160,34 @@ def smallest_set(candidates: Sequence[Candidate], aim_p: float, by_s: float, hel
             return n
         missing *= 1 - candidate.p_by(by_s)
     return len(candidates)
+
+
+def enough(
+    candidates: Sequence[Candidate],
+    aim_p: float,
+    horizons_s: Iterable[float],
+    held: Callable[[float], float],
+) -> int:
+    """Return how many of the best to ask so that somebody arrives with `aim_p`.
+
+    By the first horizon at which all of them together can. For one at which they cannot: as many
+    as each add `GAIN_P`, or what the next one asks for. `held(by_s)` is the chance already out
+    there.
+    """
+    most = 0
+    for by_s in horizons_s:
+        out, chances = held(by_s), [c.p_by(by_s) for c in candidates]
+        if p_somebody((out, *chances)) >= aim_p:
+            return max(most, smallest_set(candidates, aim_p, by_s, out))
+        most = max(most, _worth_asking(chances, out))
+    return most
+
+
+def _worth_asking(chances: Sequence[float], held: float) -> int:
+    """Return how many, of the first, each still add `GAIN_P` to what is held."""
+    missing = 1 - held
+    for n, chance in enumerate(chances):
+        if missing * chance < GAIN_P:
+            return n
+        missing *= 1 - chance
+    return len(chances)

@@ -11,9 +11,9 @@ from dispatch.core.matching import (
     PRIOR,
     Found,
     Reason,
+    enough,
     p_arrived,
     p_somebody,
-    smallest_set,
 )
 from schemas.base import Instant, UnitId
 from schemas.incident import (
@@ -25,6 +25,7 @@ from schemas.incident import (
     OfferState,
     Role,
 )
+from schemas.plan import Plan
 from schemas.wire import AssignEndWhy, OfferEndWhy
 
 RINGS_S: Final = (180, 300)
@@ -72,7 +73,7 @@ def outstanding(draft: Draft, slot: int) -> list[Offer]:
     return [o for o in draft.live_offers() if o.slot == slot and o.state is OfferState.OPEN]
 
 
-def expected(draft: Draft, slot: int, by_s: int) -> float:
+def expected(draft: Draft, slot: int, by_s: float) -> float:
     """Return the chance that one of those asked for the slot is there `by_s` after now."""
     asked = (o for o in draft.live_offers() if o.slot == slot)
     return p_somebody(PRIOR * p_arrived(_eta_s(draft, o), by_s) for o in asked)
@@ -101,12 +102,27 @@ def _ask(draft: Draft, slot: int) -> str | None:
     found = draft.context.field.candidates(need, ring_s, excluded(draft))
     wanted = plan.k - ringing
     if plan.aim_p is not None:
-        held = expected(draft, slot, plan.aim_s)
-        wanted = max(wanted, smallest_set(found.candidates, plan.aim_p, plan.aim_s, held))
+        wanted = max(wanted, _aimed_at(draft, slot, found, room))
     chosen = found.candidates[: max(0, min(wanted, room))]
     for candidate in chosen:
         draft.ask(candidate, slot, ring_s)
     return why_short(found, ring_s) if len(chosen) < min(plan.k - ringing, room) else None
+
+
+def horizons_s(plan: Plan) -> tuple[int, ...]:
+    """Return by when somebody should be there: the plan's aim, else the rings wider than it."""
+    return (plan.aim_s, *(ring_s for ring_s in RINGS_S if ring_s > plan.aim_s))
+
+
+def _aimed_at(draft: Draft, slot: int, found: Found, room: int) -> int:
+    """Return how many the aim of the plan asks for, beside those asked already."""
+    plan = draft.context.plan
+    return enough(
+        found.candidates[:room],
+        plan.aim_p or 0.0,
+        horizons_s(plan),
+        lambda by_s: expected(draft, slot, by_s),
+    )
 
 
 def why_short(found: Found, ring_s: int) -> str:
@@ -160,7 +176,7 @@ def slot_for(draft: Draft, offer: Offer, arrive_at: Instant) -> int | None:
     free = [i for i in draft.free_slots() if i in fits]
     if free:
         return offer.slot if offer.slot in free else free[0]
-    beaten = [h for i in fits if (h := draft.holder(i)) and _beats(arrive_at, h)]
+    beaten = [h for i in fits if (h := draft.holder(i)) and _beats(draft, arrive_at, h)]
     return max(beaten, key=lambda h: h.arrive_at).slot if beaten else None
 
 
@@ -169,11 +185,19 @@ def _fits(draft: Draft, offer: Offer, slot: int) -> bool:
     return slot == offer.slot or draft.context.field.capable(offer.unit_id, need)
 
 
-def _beats(arrive_at: Instant, holder: Assignment) -> bool:
+def _beats(draft: Draft, arrive_at: Instant, holder: Assignment) -> bool:
     if holder.pinned or holder.arrived_at is not None:
         return False
     absent = Concern.NO_SHOW in holder.warned
-    return absent or arrive_at <= holder.arrive_at - timedelta(seconds=SOONER_S)
+    return absent or arrive_at <= _there_at(draft, holder) - timedelta(seconds=SOONER_S)
+
+
+def _there_at(draft: Draft, holder: Assignment) -> Instant:
+    """Return when a holder is there: as it was sent; one that went away, as it stands now."""
+    eta_s = draft.context.field.eta_s(holder.unit_id)
+    if Concern.RECEDING not in holder.warned or not isfinite(eta_s):
+        return holder.arrive_at
+    return max(holder.arrive_at, draft.now + timedelta(seconds=eta_s))
 
 
 def overtake(draft: Draft, holder: Assignment) -> None:
@@ -182,9 +206,7 @@ def overtake(draft: Draft, holder: Assignment) -> None:
 
 
 def end_hopeless(draft: Draft) -> None:
-    """End the offers that can no longer arrive sooner than the holders of all slots."""
-    if draft.free_slots():
-        return
+    """End the offers that fit no free slot, and cannot be sooner than whoever holds the others."""
     for offer in draft.live_offers():
         if slot_for(draft, offer, arrival(draft, offer)[1]) is None:
             draft.end_offer(offer, Trigger.TAKE, Event.TAKEN, OfferEndWhy.TAKEN)
@@ -208,7 +230,7 @@ def release_backups(draft: Draft) -> None:
 
 
 def _may_go_home(draft: Draft, task: Assignment, holder: Assignment) -> bool:
-    if task.pinned or task.arrived_at is not None:
+    if task.pinned or task.arrived_at is not None or _sent_home_before(draft, task):
         return False
     if holder.arrived_at is not None:
         return True
@@ -217,3 +239,12 @@ def _may_go_home(draft: Draft, task: Assignment, holder: Assignment) -> bool:
     gentle = draft.incident.priority >= GENTLE_FROM_PRIORITY
     moving = holder.en_route_at is not None
     return gentle and moving and gain_s >= RELEASE_GAIN_S and away_s > RELEASE_AWAY_S
+
+
+def _sent_home_before(draft: Draft, task: Assignment) -> bool:
+    """Say whether this unit was overtaken here already: nobody is called back twice."""
+    return any(
+        a.unit_id == task.unit_id and a.state is AssignmentState.OVERTAKEN
+        for a in draft.tasks.values()
+        if draft.counts(a.assigned_at)
+    )

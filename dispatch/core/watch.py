@@ -8,6 +8,12 @@ After rule 6 of the mission. Each clock is looked at once, and what it finds is 
   first; later, unless it stands near the scene, it counts as a no-show: one more unit is asked,
   and whoever accepts takes its slot. In the end its task is over.
 - Nothing heard from a scene rings a desk, and one more unit is wanted there.
+
+Until a unit is there it is also looked at again and again:
+
+- One whose ETA has grown is going away: its arrival is reckoned anew, and who would be there
+  clearly sooner is asked.
+- One whose fix is too old is asked where it is, at every look; that is written down once.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +25,7 @@ from msgspec.structs import replace
 from dispatch.core.decision import Draft
 from dispatch.core.events import Event
 from dispatch.core.lifecycle import WANTS_UNITS, Trigger
-from dispatch.core.offers import excluded, searches
+from dispatch.core.offers import SOONER_S, excluded, searches
 from schemas.base import Instant
 from schemas.incident import Assignment, AssignmentKind, Concern
 from schemas.plan import Need, Watch
@@ -27,6 +33,8 @@ from schemas.wire import AssignEndWhy
 
 NEARER_S: Final = 10.0
 """An ETA that fell by less is not a step towards the scene: a fix is that wrong."""
+FARTHER_S: Final = 30.0
+"""An ETA that grew by so much is no detour any more."""
 THERE_M: Final = 150.0
 NEEDS_MOST: Final = 8
 
@@ -40,6 +48,7 @@ class Clock(NamedTuple):
     finds: Callable[[Draft, Assignment], bool]
     event: Event
     words: str
+    again: bool = False
 
 
 def _waits_to_be_seen(task: Assignment) -> bool:
@@ -70,6 +79,19 @@ def absent(draft: Draft, task: Assignment) -> bool:
     if seen is None or seen.at_home or seen.distance_m <= THERE_M:
         return False
     return not_nearer(draft, task)
+
+
+def receding(draft: Draft, task: Assignment) -> bool:
+    """Tell whether a fix that is not too old shows a unit going away from the scene."""
+    return not unsure(draft, task) and (
+        draft.context.field.eta_s(task.unit_id) > task.eta_s + FARTHER_S
+    )
+
+
+def unsure(draft: Draft, task: Assignment) -> bool:
+    """Tell whether a unit's fix is too old to say where it is."""
+    rules = draft.context.plan.watch
+    return rules is not None and draft.context.field.age_s(task.unit_id) > rules.unsure_s
 
 
 CLOCKS: Final = (
@@ -113,6 +135,24 @@ CLOCKS: Final = (
         Event.SILENT,
         "nothing heard from the scene for {s} s; one more unit is wanted",
     ),
+    Clock(
+        Concern.RECEDING,
+        lambda w: w.look_s,
+        _on_the_way,
+        receding,
+        Event.RECEDING,
+        "farther away than when it was sent; its arrival is reckoned anew",
+        again=True,
+    ),
+    Clock(
+        Concern.UNSURE,
+        lambda w: w.unsure_s,
+        _on_the_way,
+        unsure,
+        Event.UNSURE,
+        "no fix for {s} s; its phones are asked where it is",
+        again=True,
+    ),
 )
 
 
@@ -124,6 +164,7 @@ def watch(draft: Draft) -> None:
     for task in draft.live_tasks():
         for clock in CLOCKS:
             _look(draft, draft.tasks[task.id], clock, clock.seconds(rules))
+        _locate(draft, draft.tasks[task.id], rules)
         _give_up(draft, draft.tasks[task.id], rules)
 
 
@@ -144,8 +185,30 @@ def _respond(draft: Draft, task: Assignment, concern: Concern) -> None:
         found = draft.context.field.candidates(need, ring_s, excluded(draft))
         for candidate in found.candidates[:1]:
             draft.ask(candidate, task.slot, ring_s)
+    if concern is Concern.RECEDING:
+        _reckon_anew(draft, task)
     if concern is Concern.SILENT and len(draft.incident.needs) < NEEDS_MOST:
         draft.set(needs=(*draft.incident.needs, Need()))
+
+
+def _reckon_anew(draft: Draft, task: Assignment) -> None:
+    """Expect a unit when it can be there, and ask whoever would be there clearly sooner."""
+    draft.renew_task(draft.tasks[task.id], alert=False)
+    if not searches(draft):
+        return
+    need, ring_s = draft.incident.needs[task.slot], draft.incident.ring_s
+    later_s = draft.tasks[task.id].eta_s - SOONER_S
+    found = draft.context.field.candidates(need, ring_s, excluded(draft))
+    for candidate in found.candidates[:1]:
+        if candidate.eta_s <= later_s:
+            draft.ask(candidate, task.slot, ring_s)
+
+
+def _locate(draft: Draft, task: Assignment, rules: Watch) -> None:
+    """Ask a unit on its way where it is, once its fix is too old."""
+    looks = task.arrived_at is None and _since(task) + timedelta(seconds=rules.look_s) <= draft.now
+    if looks and unsure(draft, task):
+        draft.unsure.append(task.unit_id)
 
 
 def _give_up(draft: Draft, task: Assignment, rules: Watch) -> None:
@@ -174,10 +237,22 @@ def times(draft: Draft) -> Iterator[Instant]:
         return
     for task in draft.live_tasks():
         looks = [
-            c.seconds(rules) for c in CLOCKS if c.concern not in task.warned and c.applies(task)
+            c.seconds(rules)
+            for c in CLOCKS
+            if c.concern not in task.warned and c.applies(task) and not c.again
         ]
         if Concern.NO_SHOW in task.warned and task.arrived_at is None:
             looks.append(rules.given_up_s)
         for seconds in looks:
             if (at := _since(task) + timedelta(seconds=seconds)) > draft.now:
                 yield at
+        if task.arrived_at is None:
+            yield from _next_look(draft, task, rules)
+
+
+def _next_look(draft: Draft, task: Assignment, rules: Watch) -> Iterator[Instant]:
+    """Yield when a unit on its way is looked at again; never after it would be given up."""
+    looked = max(0, int((draft.now - _since(task)).total_seconds() // rules.look_s))
+    seconds = (looked + 1) * rules.look_s
+    if seconds <= rules.given_up_s:
+        yield _since(task) + timedelta(seconds=seconds)

@@ -8,7 +8,10 @@ from schemas.wire import Cadence
 
 
 class Situation(StrEnum):
-    """What a phone is in the middle of; the keys of a policy's `state`."""
+    """What a phone is in the middle of; the keys of a policy's `state`.
+
+    Only the centre knows of `RING`: this phone is free, and close to where somebody is needed.
+    """
 
     OFF = "off"
     FIXED = "fixed"
@@ -17,8 +20,10 @@ class Situation(StrEnum):
     OFFERED = "offered"
     ENGAGED = "engaged"
     ON_SCENE = "on_scene"
+    RING = "ring"
 
 
+FREE: Final = frozenset({Situation.AVAILABLE, Situation.FIXED})
 URGENT: Final = frozenset({Situation.OFFERED, Situation.ENGAGED, Situation.ON_SCENE})
 HB_S: Final = 30
 ENGAGED_HB_S: Final = 5
@@ -31,6 +36,7 @@ DEFAULTS: Final[Mapping[str, Cadence]] = {
     Situation.OFFERED: Cadence(3, 0, ENGAGED_HB_S),
     Situation.ENGAGED: Cadence(3, 0, ENGAGED_HB_S),
     Situation.ON_SCENE: Cadence(15, 0, ENGAGED_HB_S),
+    Situation.RING: Cadence(10, 0, HB_S),
 }
 """Until a server says otherwise; 0 means: not for this reason."""
 

@@ -11,6 +11,7 @@ import msgspec
 
 from dispatch.phone import heard
 from dispatch.phone.news import (
+    UNKNOWN,
     Assigned,
     News,
     Noticed,
@@ -25,8 +26,7 @@ from dispatch.phone.news import (
 ENDED_MAX: Final = 128
 NOTICES_MAX: Final = 256
 ON_SCENE: Final = frozenset({"arrived", "controlled", "resolved"})
-UNKNOWN: Final = "unknown"
-_UPDATED: Final = ("rev", "seq", "d", "inc", "eta_s", "role", "s")
+_UPDATED: Final = ("rev", "seq", "d", "inc", "eta_s", "role", "s", "confirm")
 
 
 class Hand:

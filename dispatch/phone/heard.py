@@ -83,6 +83,7 @@ class Task(HeardReliable, frozen=True, kw_only=True, tag="assign"):
     role: str | None = None
     eta_s: float | None = None
     s: str | None = None
+    confirm: bool | None = None
 
 
 class TaskUpdate(HeardReliable, frozen=True, kw_only=True, tag="assign.update"):
@@ -95,6 +96,7 @@ class TaskUpdate(HeardReliable, frozen=True, kw_only=True, tag="assign.update"):
     role: str | None = None
     eta_s: float | None = None
     s: str | None = None
+    confirm: bool | None = None
     alert: bool | None = None
 
 
@@ -122,6 +124,10 @@ class Policy(Heard, frozen=True, kw_only=True, tag="policy"):
 
     state: dict[str, Cadence]
     s: str | None = None
+
+
+class Locate(Heard, frozen=True, kw_only=True, tag="locate"):
+    """Where are you now?"""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +186,7 @@ ServerFrame = (
     Welcome
     | Pong
     | Policy
+    | Locate
     | Ok
     | Err
     | Offer

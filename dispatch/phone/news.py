@@ -1,8 +1,11 @@
 """What a session tells its app, each thing once."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from dispatch.phone.heard import Notice, Offer, Task, Welcome
+
+UNKNOWN: Final = "unknown"
+"""The centre does not know of it any more; where it was a task: call the desk."""
 
 
 class Welcomed(NamedTuple):
@@ -38,7 +41,11 @@ class Assigned(NamedTuple):
 
 
 class TaskChanged(NamedTuple):
-    """The task is other than it was."""
+    """The task is other than it was.
+
+    Where it says `confirm`, its fixes show that the unit is there: ask the person, and send
+    `progress arrived` when he says so.
+    """
 
     task: Task
     alert: bool
@@ -71,7 +78,10 @@ class Done(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A command was refused for good, and nothing changed."""
+    """A command was refused for good, and nothing changed.
+
+    `unknown`: it was given to a centre that has lost its memory since, and is not sent again.
+    """
 
     id: str
     code: str
@@ -84,7 +94,10 @@ class TokenFetched(NamedTuple):
 
 
 class AskAgain(NamedTuple):
-    """The answer to this offer is too old to be sent again: ask the person."""
+    """The answer to this offer is too old to be sent again: ask the person whether it stands.
+
+    What he says is a new command with a new id.
+    """
 
     oid: str
 

@@ -8,9 +8,11 @@ from dispatch.phone.link import Link
 from dispatch.phone.news import News, Offered, Welcomed
 from dispatch.phone.session import Session
 from dispatch.phone.timers import NEVER
-from schemas.wire import DutyCall, Refresh, SetDuty, UnitCommand
+from schemas.wire import Cadence, DutyCall, Refresh, SetDuty, UnitCommand
 
 HANDSHAKE_WITHIN_MS: Final = 15_000.0
+AT_ONCE: Final = Cadence(every_s=1, move_m=0, hb=5)
+"""The centre asks where the phone is: a fix of this second will do."""
 Message = heard.ServerFrame | heard.Unknown
 
 
@@ -95,7 +97,8 @@ class Phone:
         if self._dial_ms <= now_ms:
             self._dial_ms = NEVER
             self._host.dial(self)
-        self.session.tick(now_ms)
+        for one in self.session.tick(now_ms):
+            self._learn(one, now_ms)
         if self._link and (self.session.hung or self._open_until_ms <= now_ms):
             self._open_until_ms = NEVER
             self._link.abort()
@@ -162,7 +165,7 @@ class Phone:
             self._say(command, now_ms)
         if session.welcomed:
             session.at_post = person.at_post(now_ms)
-            row = person.fix(now_ms, session.cadence)
+            row = person.fix(now_ms, self._cadence)
             if row:
                 session.locate(row, now_ms)
                 self._host.located()
@@ -170,6 +173,10 @@ class Phone:
             for frame in session.outgoing(now_ms):
                 self._link.send(frame)
         self._arm(now_ms)
+
+    @property
+    def _cadence(self) -> Cadence:
+        return AT_ONCE if self.session.asked_where else self.session.cadence
 
     def _say(self, command: UnitCommand, now_ms: float) -> None:
         if not self.session.has_room:
@@ -180,7 +187,7 @@ class Phone:
 
     def _arm(self, now_ms: float) -> None:
         session, person = self.session, self.person
-        fix_ms = person.due_ms(session.cadence) if session.welcomed else person.step_due_ms
+        fix_ms = person.due_ms(self._cadence) if session.welcomed else person.step_due_ms
         due_ms = min(session.due_ms, fix_ms, self._dial_ms, self._open_until_ms)
         if due_ms < NEVER:
             self._host.wake(self, max(due_ms, now_ms))

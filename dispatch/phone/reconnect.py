@@ -88,8 +88,9 @@ def wait_s(loss: Loss, dice: float) -> float | None:
             return STAND_BY_S * (0.5 + dice)
         case Then.RETURN:
             return dice * retry_after_s(loss.reason) + _sent_away_s(loss, dice)
-        case Then.BACK_OFF if loss.welcomed and loss.attempt == 0 and loss.code in NO_CODE:
-            return dice * _first_wait_s(loss)
+        case Then.BACK_OFF if loss.welcomed and loss.code in NO_CODE:
+            flapping_s = back_off_s(loss.attempt, _cap_s(loss), dice) if loss.attempt else 0.0
+            return max(dice * _first_wait_s(loss), flapping_s)
         case Then.BACK_OFF:
             return retry_after_s(loss.reason) + back_off_s(loss.attempt, _cap_s(loss), dice)
 

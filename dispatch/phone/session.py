@@ -2,14 +2,18 @@
 
 The shell tells what happened (`opened`, `hear`, `tick`, `closed`) and when, in milliseconds since
 the epoch by a clock that never goes back; it writes what `outgoing` gives, calls `tick` at
-`due_ms`, and hangs up when `hung` is true. The rules:
+`due_ms`, hangs up when `hung` is true, dials again when `closed` says so (or `woken`, when the
+person opens the app or the network changes), and calls `locate` at once when `asked_where` is true.
+The rules:
 
 - After a welcome its state is the truth. Another epoch, or `rec` false: the stream begins anew at
   `head`.
 - A frame is news when its object is newly known or its `rev` is newer; seq decides about acks.
 - An ack never exceeds what was processed, and stays within its epoch. An app whose state shall
   survive a kill stores `memory` and what it has in hand before it writes `outgoing`.
-- A command keeps its id and its bytes until it is answered, over any number of connections.
+- A command keeps its id and its bytes until it is answered, over any number of connections; when
+  the epoch changes, those without an answer are void.
+- An answer to an offer is not sent again after a minute: the person is asked whether it stands.
 - A token that is fetched is in `memory` before its `TokenFetched`, and goes into the next hello.
 - An app in the background says so on every connection, with the heartbeat that it can keep.
 """
@@ -22,6 +26,7 @@ import msgspec
 from dispatch.phone import heard
 from dispatch.phone.cadence import (
     DEFAULTS,
+    FREE,
     HB_MIN_S,
     URGENT,
     Situation,
@@ -32,7 +37,7 @@ from dispatch.phone.cadence import (
 )
 from dispatch.phone.hand import Hand
 from dispatch.phone.news import Done, News, Refused, Skipped, TokenFetched, Welcomed
-from dispatch.phone.reconnect import STABLE_MS, Loss, wait_s
+from dispatch.phone.reconnect import STABLE_MS, Loss, wait_s, wake_s
 from dispatch.phone.unanswered import NEVER, Unanswered
 from geo.datum import Datum
 from schemas.wire import (
@@ -120,6 +125,7 @@ class Session:
         "_unacked",
         "_unanswered",
         "_welcome_ms",
+        "asked_where",
         "at_post",
         "duty",
         "epoch",
@@ -152,6 +158,7 @@ class Session:
         self._ack_due_ms: float = NEVER
         self._head = self._till = self._unacked = 0
         self._out: list[bytes] = []
+        self.asked_where = False
         self.hung = False
 
     # What can be asked. --------------------------------------------------------------------------
@@ -206,6 +213,8 @@ class Session:
     def cadence(self) -> Cadence:
         """Return how often to report and to live; the centre may know of more than we do yet."""
         own = cadence(self._policy, self.situation)
+        if self._told is Situation.RING and self.situation in FREE:
+            return cadence(self._policy, self._told)
         if self._told not in URGENT:
             return own
         return faster(own, cadence(self._policy, self._told))
@@ -261,16 +270,21 @@ class Session:
             self._processed(message.seq, now_ms, at_once=isinstance(message, AT_ONCE))
         return news
 
-    def tick(self, now_ms: float) -> None:
-        """Do what is due: heartbeat, second tries. `hung` is set when the line is dead."""
+    def tick(self, now_ms: float) -> list[News]:
+        """Do what is due: heartbeat, second tries. `hung` is set when the line is dead.
+
+        Return which answers the person has to be asked about.
+        """
         if now_ms < self.due_ms:
-            return
+            return []
         if not self.welcomed:
             self.hung = True
-            return
-        self._out += self._unanswered.again(now_ms)
+            return []
+        again, questions = self._unanswered.again(now_ms)
+        self._out += again
         if now_ms >= self._alive_until_ms:
             self._ping_or_hang(now_ms)
+        return questions
 
     def closed(self, code: int | None, reason: str, now_ms: float, dice: float) -> float | None:
         """Take the loss of a connection, or of the try for one (no code).
@@ -291,6 +305,14 @@ class Session:
         self._attempt += 1
         self._begin(None)
         return wait_s(loss, dice)
+
+    def woken(self, dice: float) -> float:
+        """Return the seconds until the next try when the app comes to the front without a line.
+
+        So it is too when the network is another; the back-off begins anew.
+        """
+        self._attempt = 0
+        return wake_s(dice)
 
     # What the app wants said. --------------------------------------------------------------------
 
@@ -316,6 +338,7 @@ class Session:
         """
         if not self.welcomed:
             return
+        self.asked_where = False
         asks = self._ping_ms is None and now_ms - self._heard_ms >= self._hb_ms
         self._ping_ms = now_ms if asks else self._ping_ms
         loc = Loc(
@@ -377,6 +400,9 @@ class Session:
             case heard.Policy():
                 self._follow(message)
                 return iter(())
+            case heard.Locate():
+                self.asked_where = True
+                return iter(())
             case heard.Unknown():
                 return iter((Skipped(message.t or ""),))
 
@@ -390,6 +416,7 @@ class Session:
         self._told = None
         if message.state.policy:
             self._follow(message.state.policy)
+        void = self._unanswered.void() if self.epoch not in (None, message.epoch) else []
         anew = message.epoch != self.epoch or not message.rec or message.head < self.seq
         self._place(message, now_ms, anew=anew)
         if self.background:
@@ -398,6 +425,7 @@ class Session:
         self._out += again
         yield Welcomed(message)
         yield from self.hand.welcome(message, anew=anew)
+        yield from void
         yield from questions
 
     def _follow(self, policy: heard.Policy) -> None:

@@ -1,12 +1,15 @@
 """Golden transcripts: what is said on a socket and what has to be heard, a JSON object a line.
 
 A text `$name` in what is heard is noted the first time and must be the same afterwards; in what is
-said it is put in. `$any` is anything, `$now` the time in ms, `$new:name` a fresh id noted as name.
-Objects are matched by the fields a line names, lists element by element.
+said it is put in, as `$name+0.001` or `$name-60000` with that much more or less. `$any` is
+anything, `$now` the time in ms, `$new:name` a fresh id noted as name.
+Objects are matched by the fields a line names, lists element by element; a list of frames to be
+heard is one in any order.
 """
 
+import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -15,7 +18,10 @@ from schemas.base import Record
 ANY: Final = "$any"
 NOW: Final = "$now"
 NEW: Final = "$new:"
+NAMED: Final = re.compile(r"\$[\w.]+")
+SUM: Final = re.compile(r"(\$[\w.]+)([+-]\d+(?:\.\d+)?)")
 
+Step = TypeVar("Step")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 
@@ -34,10 +40,11 @@ class Line(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     note: str | None = None
     connect: Name | None = None
-    phone: Name = "lead"
+    times: Annotated[int, msgspec.Meta(ge=1, le=200)] = 1
     say: Any = None
     hear: Any = None
     closed: int | None = None
+    reason: Any = None
     drop: Name | None = None
     call: Call | None = None
     status: int = 200
@@ -55,12 +62,17 @@ class Mismatch(Exception):
 
 def read(text: str) -> list[Line]:
     """Return the steps of a transcript; raise `BadTranscript` at the first line that is none."""
+    return read_as(Line, text)
+
+
+def read_as(kind: type[Step], text: str) -> list[Step]:
+    """Return the lines of a transcript of another kind; empty ones are passed over."""
     lines = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            lines.append(msgspec.json.decode(line, type=Line))
+            lines.append(msgspec.json.decode(line, type=kind))
         except msgspec.DecodeError as error:
             raise BadTranscript(f"line {number}: {error}") from error
     return lines
@@ -82,10 +94,13 @@ class Notes:
         return self._meant(value, now_ms) if isinstance(value, str) else value
 
     def path(self, path: str) -> str:
-        """Return a path whose parts may be names."""
-        return "/".join(str(self._meant(part, 0.0)) for part in path.split("/"))
+        """Return a path with every name in it replaced by what was noted."""
+        return NAMED.sub(lambda found: str(self._meant(found[0], 0.0)), path)
 
     def _meant(self, text: str, now_ms: float) -> Any:  # noqa: ANN401 - any JSON
+        sum_ = SUM.fullmatch(text)
+        if sum_ is not None:
+            return self._meant(sum_[1], now_ms) + msgspec.json.decode(sum_[2].lstrip("+"))
         if text == NOW:
             return now_ms
         if text.startswith(NEW):
@@ -128,6 +143,9 @@ class Notes:
     def _named(self, wanted: str, heard: Any, at: str) -> Iterator[str]:  # noqa: ANN401 - any JSON
         if wanted == ANY:
             return
-        known = self._known.setdefault(wanted[1:], heard)
+        if SUM.fullmatch(wanted):
+            known = self._meant(wanted, 0.0)
+        else:
+            known = self._known.setdefault(wanted[1:], heard)
         if known != heard:
             yield f"{at} is {heard!r}, not {known!r} as noted before"

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from dispatch.phone import heard
-from dispatch.phone.news import AskAgain, News
+from dispatch.phone.news import UNKNOWN, AskAgain, News, Refused
 from schemas.wire import TEMPORARY, Answer, OfferReply, Refresh, UnitCommand
 
 REPLY_FRESH_MS: Final = 60_000.0
@@ -69,23 +69,29 @@ class Unanswered:
         self._pending[command.id] = pending
         return pending.frame
 
-    def again(self, now_ms: float) -> list[bytes]:
-        """Return the frames whose second try is due."""
-        due = [one for one in self._pending.values() if one.again_ms <= now_ms]
-        for one in due:
-            one.again_ms = NEVER
-        return [one.frame for one in due]
+    def again(self, now_ms: float) -> tuple[list[bytes], list[News]]:
+        """Return the frames whose second try is due, and the offers to ask the person about."""
+        return self._tried([o for o in self._pending.values() if o.again_ms <= now_ms], now_ms)
 
     def after_welcome(self, now_ms: float) -> tuple[list[bytes], list[News]]:
-        """Return all frames, to be sent again; about an old answer the person is asked instead."""
-        old = [one for one in self._pending.values() if _is_old(one, now_ms)]
+        """Return all frames, to be sent again, and the offers to ask the person about."""
+        return self._tried(list(self._pending.values()), now_ms)
+
+    def void(self) -> list[News]:
+        """Forget all: they were meant for a centre whose history is another now."""
+        refused: list[News] = [Refused(one.id, UNKNOWN) for one in self._pending.values()]
+        self._pending.clear()
+        return refused
+
+    def _tried(self, due: list[Pending], now_ms: float) -> tuple[list[bytes], list[News]]:
+        """Return what is sent again; an old answer is not, before the person has said so."""
+        old = [one for one in due if _is_old(one, now_ms)]
         for one in old:
             del self._pending[one.id]
-        for one in self._pending.values():
+        fresh = [one for one in due if one.id in self._pending]
+        for one in fresh:
             one.again_ms = NEVER
-        return [one.frame for one in self._pending.values()], [
-            AskAgain(one.oid or "") for one in old
-        ]
+        return [one.frame for one in fresh], [AskAgain(one.oid or "") for one in old]
 
     def ok(self, message: heard.Ok) -> Pending | None:
         """Return the command that is answered, once."""

@@ -15,7 +15,7 @@ ROOT: Final = make_reference.ROOT
 REST: Final = (ROOT / "docs/reference/rest.md").read_text(encoding="utf-8")
 LOG: Final = (ROOT / "docs/howto/read-the-event-log.md").read_text(encoding="utf-8")
 DESCRIPTIONS: Final = {("GET", f"/schema/{name}.json") for name in ("asyncapi", "openapi")}
-ROUTE: Final = re.compile(r"^\| `(GET|POST) (/\S+)` \|", re.MULTILINE)
+ROUTE: Final = re.compile(r"^\| `(GET|POST|DELETE) (/\S+)` \|", re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", sorted(make_reference.made()), ids=str)

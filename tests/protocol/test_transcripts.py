@@ -82,7 +82,7 @@ async def test_a_server_that_speaks_otherwise_is_found_out(stage: Stage) -> None
     lines = read((HERE / "hello.jsonl").read_text())
     wrong = [*lines[:4], Line(hear={"t": "ok"}), *lines[4:]]
     with pytest.raises(Mismatch, match="step"):
-        await Replay(stage.url, stage.key, stage.phones).play(wrong)
+        await Replay(stage.url, stage.key, stage.phones, hear_s=0.5).play(wrong)
 
 
 def test_a_line_that_is_no_step_is_named_by_its_number() -> None:
@@ -114,9 +114,21 @@ def test_names_are_noted_once_and_put_in_afterwards() -> None:
     notes.match({"oid": "$oid", "rest": "$any"}, {"oid": "o1", "rest": 3, "more": 4})
     filled = notes.filled({"oid": "$oid", "id": "$new:n", "at": "$now", "l": ["$n", 1]}, 5.0)
     assert filled == {"oid": "o1", "id": "fresh", "at": 5.0, "l": ["fresh", 1]}
-    assert notes.path("/v1/units/$unit") == "/v1/units/u1"
+    assert notes.path("/v1/units/$unit?after=$n") == "/v1/units/u1?after=fresh"
     with pytest.raises(Mismatch, match="nothing was noted as missing"):
         notes.filled("$missing", 0.0)
+
+
+def test_a_name_may_be_given_with_more_or_less() -> None:
+    """A place a little north, the next seq, a tap of a minute ago."""
+    notes = Notes({"lat": 23.1, "head": 7}, lambda: "fresh")
+    filled = notes.filled(["$lat+0.5", "$head+2", "$now-60000", "not $head+2"], 100_000.0)
+    assert filled == [23.6, 9, 40_000.0, "not $head+2"]
+    notes.match({"seq": "$head+1"}, {"seq": 8})
+    with pytest.raises(Mismatch, match="seq is 9, not 8"):
+        notes.match({"seq": "$head+1"}, {"seq": 9})
+    with pytest.raises(Mismatch, match="nothing was noted as tail"):
+        notes.filled("$tail+1", 0.0)
 
 
 def test_parts_need_two_phones_of_one_unit_and_one_of_another() -> None:

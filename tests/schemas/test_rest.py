@@ -288,6 +288,7 @@ CANDIDATE = rest.CandidateView(
     slot=0,
     eta_s=61.5,
     distance_m=80.2,
+    quality=Quality.NETWORK,
     ring_s=180,
     p=0.4,
     asked_24h=0,

@@ -83,6 +83,7 @@ OPTIONAL: dict[type, dict[str, Any]] = {
     wire.Report: {"self": True},
     wire.Sos: {"d": "wgs84", "fix": [1, 113.45, 23.1, 8, 1.4, 90, "gps"]},
 }
+NONE = wire.PushKind.NONE
 INC = wire.Brief(
     iid="i1", kind=IncidentKind.FIRE, pri=2, title="厨房 / a kitchen", lon=113.45, lat=23.1
 )
@@ -128,6 +129,7 @@ SERVER_FRAMES: list[wire.ServerFrame] = [
     wire.AssignUpdate(aid="a1", rev=2, d=Datum.WGS84, inc=INC, alert=False, role=Role.BACKUP),
     wire.AssignEnd(aid="a1", why=wire.AssignEndWhy.RELEASED),
     wire.NoticeFrame(nid="n1", rev=1, lvl=NoticeLevel.WARN, text="台风 / a typhoon", exp=1.0),
+    wire.Locate(),
     wire.Pong(now=1.5, n=2, bad=[(1, "old")]),
     wire.Ok(re=ID, result={"aid": "a1"}),
     wire.Err(code=ErrorCode.TAKEN, msg="others arrive sooner", re=ID, st="taken"),
@@ -145,7 +147,7 @@ SERVER_FRAMES: list[wire.ServerFrame] = [
 ]
 
 
-def client(kind: type, **facts: Any) -> bytes:
+def client(kind: type, /, **facts: Any) -> bytes:
     """Return a phone's frame with other facts than the usual."""
     return json.dumps(SMALLEST[kind] | facts).encode()
 
@@ -267,9 +269,10 @@ def test_what_says_nothing_is_not_sent(frame: wire.ServerFrame) -> None:
         (wire.Progress, {"s": "tired"}, "$.s"),
         (wire.Progress, {"note": "x" * 501}, "$.note"),
         (wire.Progress, {"outcome": "x" * 65}, "$.outcome"),
-        (wire.Mode, {"m": "off"}, "$.m"),
+        (wire.Mode, {"m": 1}, "$.m"),
         (wire.Mode, {"hb": 0}, "$.hb"),
-        (wire.Assist, {"what": "pizza"}, "$.what"),
+        (wire.Assist, {"what": None}, "$.what"),
+        (wire.Report, {"kind": "x" * 65}, "$.kind"),
         (wire.Assist, {"n": 0}, "$.n"),
         (wire.Assist, {"n": 9}, "$.n"),
         (wire.Report, {"pri": 0}, "$.pri"),
@@ -451,3 +454,27 @@ def test_the_limits_are_the_protocols() -> None:
     assert wire.Limits() == wire.Limits(frame=16384, batch=60, rate=2.0)
     assert wire.SUBPROTOCOL == "kapok.v1.json"
     assert POLICY.acc_max_m == 200
+
+
+# What a newer app may say. -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "understood"),
+    [
+        (wire.Mode, {"m": "doze"}, {"m": wire.Activity.BACKGROUND}),
+        (wire.Assist, {"what": "drone"}, {"what": wire.Assistance.MORE_UNITS}),
+        (
+            wire.Hello,
+            {"push": {"k": "pigeon", "a": "x"}},
+            {"push": wire.PushAddress(k=NONE, a="x")},
+        ),
+        (wire.Report, {"kind": "drone_crash"}, {"kind": "drone_crash"}),
+    ],
+)
+def test_a_word_of_a_newer_app_is_taken_for_the_nearest_that_does_no_harm(
+    kind: type, facts: dict[str, Any], understood: dict[str, Any]
+) -> None:
+    """Where one does: a duty, an answer, a step or a datum nobody knows stays an error."""
+    message = CLIENT.decode(client(kind, **facts))
+    assert {name: getattr(message, name) for name in understood} == understood

@@ -115,6 +115,7 @@ class Standing(Record, frozen=True, kw_only=True):
     accept_rate: float = PRIOR
     bar: Reason | None = None
     state: UnitState = UnitState.AVAILABLE
+    age_s: float = 0.0
 
 
 class NearbyUnits:
@@ -159,6 +160,11 @@ class NearbyUnits:
         """Return what a unit is free for; None where it is not known."""
         standing = self.units.get(unit_id)
         return standing.state if standing else None
+
+    def age_s(self, unit_id: UnitId) -> float:
+        """Return how old a unit's position is; inf where nobody knows."""
+        standing = self.units.get(unit_id)
+        return standing.age_s if standing else float("inf")
 
     def _bar(self, unit_id: UnitId, need: Need, excluded: frozenset[UnitId]) -> Reason | None:
         if not self.capable(unit_id, need):

@@ -633,3 +633,21 @@ def test_what_is_final_is_passed_on_to_nobody(command: c.Command, status: Status
     """The table holds no such step."""
     with pytest.raises(Conflict):
         decide(Case(incident=incident(status=status)), command, context())
+
+
+# Revisions of an outside system. -----------------------------------------------------------------
+
+
+def test_a_newer_revision_corrects_and_is_kept() -> None:
+    """The desk that took the call keeps the master record."""
+    story = Story(crowd(3), ext_id="110-7", ext_rev=2)
+    story.do(c.Correct(title="two people hurt", ext_rev=3))
+    assert (story.incident.title, story.incident.ext_rev) == ("two people hurt", 3)
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_an_older_revision_changes_nothing(revision: int) -> None:
+    """It was overtaken on its way."""
+    story = Story(crowd(3), ext_id="110-7", ext_rev=2)
+    refused = story.refuses(c.Correct(title="nobody hurt", ext_rev=revision))
+    assert isinstance(refused, Conflict)

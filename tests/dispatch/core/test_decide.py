@@ -1,5 +1,6 @@
 """One function per command: what each changes, whom it tells, what it answers."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,10 +11,18 @@ from dispatch.core.decide import FOLLOWS, RULES, decide, open_case
 from dispatch.core.decision import Actor
 from dispatch.core.errors import Cancelled, Conflict, Expired, NotFound, Stale, Taken, Withdrawn
 from dispatch.core.events import Event
-from schemas.base import AssignmentId, OfferId, UnitId
-from schemas.incident import AssignmentKind, AssignmentState, Case, Offer, OfferState, Status
+from schemas.base import AssignmentId, DeviceId, OfferId, UnitId
+from schemas.incident import (
+    AssignmentKind,
+    AssignmentState,
+    Case,
+    Concern,
+    Offer,
+    OfferState,
+    Status,
+)
 from schemas.plan import Need, Plan
-from schemas.wire import Reached
+from schemas.wire import AssignUpdate, Reached
 from tests.dispatch.core.cases import (
     START,
     NearbyUnits,
@@ -27,6 +36,7 @@ from tests.dispatch.core.cases import (
     task,
 )
 
+BY_FIXES = Actor(by="engine", via="gps")
 PAIR = Plan(needs=(Need(), Need()))
 R = Reached
 S = Status
@@ -604,7 +614,7 @@ def test_a_file_is_closed_with_a_result_code() -> None:
             c.Cancel(why="x"),
             {S.REPORTED, S.OPEN, S.DISPATCHING, S.RESPONDING, S.ON_SCENE, S.CONTROLLED},
         ),
-        (c.Resolve(), {S.ON_SCENE, S.CONTROLLED}),
+        (c.Resolve(), {S.RESPONDING, S.ON_SCENE, S.CONTROLLED}),
         (c.CloseFile(result="x"), {S.RESOLVED}),
     ],
 )
@@ -727,3 +737,93 @@ def test_a_decision_does_not_touch_the_case_it_is_made_on() -> None:
     story.accept("u1")
     assert msgspec.json.encode(before) == written
     assert story.last.before is before
+
+
+# What fixes prove. -------------------------------------------------------------------------------
+
+
+def located(story: Story, reached: Reached, *, ago_s: float = 0) -> c.Located:
+    """Return what the fixes of the nearest unit say."""
+    own = story.task("u1")
+    since = story.now - timedelta(seconds=ago_s)
+    return c.Located(unit_id=own.unit_id, task_id=own.id, reached=reached, at=since)
+
+
+def confirms(story: Story) -> list[bool]:
+    """Return whether the last decision's mail asks a person to confirm the arrival."""
+    return [m.frame.confirm for m in story.last.mail if isinstance(m.frame, AssignUpdate)]
+
+
+def sent() -> Story:
+    """Return a case for which the nearest unit has accepted half a minute ago."""
+    story = Story(crowd(5))
+    story.accept("u1")
+    story.pass_s(30)
+    return story
+
+
+def test_a_unit_under_way_by_its_fixes_has_set_out() -> None:
+    """Nobody pressed a button; the log says what proves it."""
+    story = sent()
+    story.do(located(story, R.EN_ROUTE, ago_s=1), BY_FIXES)
+    assert story.task("u1").state is A.EN_ROUTE
+    assert story.incident.en_route_at == story.now - timedelta(seconds=1)
+    entry = story.entry(Event.PROGRESSED)
+    assert (entry.by, entry.via, entry.data["proof"]) == ("engine", "gps", "gps")
+    assert confirms(story) == [False]
+
+
+def test_a_unit_there_by_its_fixes_has_arrived_and_is_asked_to_confirm() -> None:
+    """The incident goes on; the phones ask the people."""
+    story = sent()
+    story.do(located(story, R.ARRIVED), BY_FIXES)
+    own = story.task("u1")
+    assert (own.state, own.arrived_at, own.en_route_at) == (A.ARRIVED, story.now, story.now)
+    assert own.warned == (Concern.UNCONFIRMED,)
+    assert story.incident.status is S.ON_SCENE
+    assert confirms(story) == [True]
+
+
+def test_a_persons_word_confirms_the_arrival_once() -> None:
+    """It stays when it was; the colleagues' phones stop asking."""
+    story = sent()
+    story.do(located(story, R.ARRIVED), BY_FIXES)
+    there_at = story.now
+    story.pass_s(5)
+    story.report("u1", R.ARRIVED)
+    assert story.events() == [Event.CONFIRMED]
+    assert (story.task("u1").arrived_at, story.task("u1").warned) == (there_at, ())
+    assert story.post() == [("u1", "assign.update", DeviceId("phone-of-u1"))]
+    assert confirms(story) == [False]
+    story.report("u1", R.ARRIVED)
+    assert story.events() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [(R.CONTROLLED, ()), (R.ABORTED, (Concern.UNCONFIRMED,))]
+)
+def test_only_a_word_from_the_scene_confirms(said: Reached, known: tuple[Concern, ...]) -> None:
+    """Who goes home does not say that he was there."""
+    story = sent()
+    story.do(located(story, R.ARRIVED), BY_FIXES)
+    story.report("u1", said)
+    assert story.task("u1").warned == known
+
+
+@pytest.mark.parametrize("reached", [R.EN_ROUTE, R.ARRIVED])
+def test_fixes_tell_nothing_of_a_unit_that_has_come_further(reached: Reached) -> None:
+    """What a person said stands, and nothing is written down."""
+    story = sent()
+    story.arrive("u1")
+    assert story.refuses(located(story, reached), BY_FIXES).state == A.ARRIVED
+    story.report("u1", R.RESOLVED)
+    assert story.refuses(located(story, reached), BY_FIXES).state == A.RESOLVED
+
+
+def test_an_operators_word_settles_what_units_are_still_on_their_way_to() -> None:
+    """They turn round."""
+    story = sent()
+    story.do(c.Resolve(note="settled by the police"))
+    assert stands(story)[0] is S.RESOLVED
+    assert story.task("u1").state is A.RELEASED
+    assert ("u1", "assign.end released", None) in story.post()

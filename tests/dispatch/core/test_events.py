@@ -47,6 +47,9 @@ STORED = {
     "MODE": "mode_changed",
     "PINNED": "pinned",
     "ASSISTANCE": "assistance_asked",
+    "RECEDING": "going_away",
+    "UNSURE": "fix_too_old",
+    "CONFIRMED": "arrival_confirmed",
 }
 
 

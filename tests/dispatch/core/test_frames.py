@@ -5,7 +5,7 @@ import pytest
 from dispatch.core.frames import assign_frame, assign_update, brief, offer_frame, offer_update
 from geo.datum import Datum
 from geo.eta import Quality
-from schemas.incident import AssignmentKind, AssignmentState, Role
+from schemas.incident import AssignmentKind, AssignmentState, Concern, Role
 from schemas.plan import IncidentKind, Need
 from schemas.wire import AssignFrame, AssignUpdate, Brief, OfferFrame, OfferUpdate
 from tests.dispatch.core.cases import START, at, incident, offer, task
@@ -106,3 +106,11 @@ def test_a_change_of_a_task_rings_only_when_it_must(alert: bool) -> None:
         eta_s=100.0,
         s=AssignmentState.ARRIVED,
     )
+
+
+def test_an_arrival_that_only_fixes_prove_asks_to_be_confirmed() -> None:
+    """In the task and in its update, until a person has said so."""
+    own = task(warned=(Concern.STILL, Concern.UNCONFIRMED))
+    assert assign_frame(RIVER, own).confirm
+    assert assign_update(RIVER, own, alert=False).confirm
+    assert not assign_update(RIVER, task(warned=(Concern.STILL,)), alert=False).confirm

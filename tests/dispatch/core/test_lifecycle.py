@@ -42,6 +42,7 @@ INCIDENT_ROWS = """
     responding  emptied    dispatching
     on_scene    emptied    dispatching
     responding  arrive     on_scene
+    responding  resolve    resolved
     on_scene    control    controlled
     on_scene    resolve    resolved
     controlled  resolve    resolved

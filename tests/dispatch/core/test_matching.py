@@ -18,7 +18,9 @@ from dispatch.core.matching import (
     Columns,
     Reason,
     accept_rate,
+    accept_rates,
     count_reasons,
+    enough,
     first_bars,
     mask,
     p_arrived,
@@ -210,6 +212,8 @@ def test_an_acceptance_rate_is_drawn_to_the_prior(accepts: int, others: int) -> 
 def test_a_unit_nothing_is_known_of_has_the_prior(accepts: int, offers: int, rate: float) -> None:
     """And a hundred answers outweigh it."""
     assert accept_rate(accepts, offers) == pytest.approx(rate)
+    many = accept_rates(np.array([accepts, 0], np.int32), np.array([offers, 0], np.int32))
+    assert many.tolist() == pytest.approx([rate, accept_rate(0, 0)])
 
 
 @pytest.mark.parametrize(
@@ -306,3 +310,42 @@ def test_a_place_in_the_middle_of_nowhere_has_no_chance() -> None:
     """Nobody asked, nobody comes; math.prod of nothing is one."""
     assert math.isclose(p_somebody([]), 0)
     assert count_reasons(first_bars(columns([]), mask([]))) == {}
+
+
+# Where the aim is too high. ----------------------------------------------------------------------
+
+
+def needed(eta_s: float, most: int = 12, held: float = 0.0) -> int:
+    """Return how many of so many units as far away as this are asked for life at stake."""
+    there = [candidate(eta_s, number=n) for n in range(most)]
+    return enough(there, 0.95, (180, 300), lambda _: held)
+
+
+@pytest.mark.parametrize(
+    ("eta_s", "asked"), [(60, 6), (150, 8), (175, 12), (230, 12), (270, 9), (299, 11), (600, 0)]
+)
+def test_who_adds_nothing_to_an_arrival_in_time_is_not_asked_for_it(
+    eta_s: float, asked: int
+) -> None:
+    """The near reach the aim by 180 s; the far count by 300 s; who is too far counts nowhere."""
+    assert needed(eta_s) == asked
+
+
+def test_what_is_out_there_already_is_not_asked_for_twice() -> None:
+    """By every horizon."""
+    assert needed(60, held=0.95) == needed(270, held=0.96) == needed(150, most=0) == 0
+    assert needed(150, most=3) == 3
+
+
+@given(distances=st.lists(etas, max_size=12), held=chances)
+def test_the_aim_is_reached_where_all_together_reach_it(
+    distances: list[float], held: float
+) -> None:
+    """By the first horizon at which they can."""
+    units = [candidate(eta_s) for eta_s in sorted(distances)]
+    n = enough(units, 0.95, (180, 300), lambda _: held)
+    for by_s in (180, 300):
+        if p_somebody([held, *(c.p_by(by_s) for c in units)]) >= 0.95:
+            assert p_somebody([held, *(c.p_by(by_s) for c in units[:n])]) >= 0.95 - 1e-9
+            return
+    assert n <= len(units)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dispatch.core import commands as c
 from dispatch.core.errors import Taken
 from dispatch.core.events import Event
 from dispatch.core.matching import Reason
@@ -20,7 +21,7 @@ from dispatch.core.offers import (
     why_short,
 )
 from dispatch.core.plans import plan_for
-from schemas.incident import AssignmentState, Mode, OfferState, Role, Status
+from schemas.incident import AssignmentState, Concern, Mode, OfferState, Role, Status
 from schemas.plan import IncidentKind, Need, Plan
 from schemas.unit import Capability
 from schemas.wire import Reached
@@ -33,6 +34,7 @@ from tests.dispatch.core.cases import (
     crowd,
     draft,
     offer,
+    phone_of,
     task,
 )
 
@@ -128,12 +130,12 @@ def test_only_the_free_slot_is_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("eta_s", "asked"),
-    [(60, 6), (150, 8), (175, 12), (200, 12), (299, 12)],
+    [(60, 6), (150, 8), (175, 12), (200, 12), (270, 9), (299, 11)],
 )
 def test_with_life_at_stake_the_smallest_set_is_asked_that_makes_arrival_near_certain(
     eta_s: float, asked: int
 ) -> None:
-    """P(somebody there in 180 s) of 0.95, at an acceptance of 0.4; twelve if it cannot be had."""
+    """P of 0.95 by 180 s, at an acceptance of 0.4; where nobody can, by 300 s; twelve at most."""
     field = crowd(20, eta_s=eta_s, apart_s=0.01)
     assert len(Story(field, CERTAIN, priority=1).asked()) == asked
 
@@ -148,7 +150,7 @@ def test_what_is_already_out_counts_towards_the_aim() -> None:
 
 def test_the_aim_asks_no_more_than_fit() -> None:
     """Twelve, where it would take more."""
-    story = Story(crowd(20, eta_s=179), Plan(aim_p=0.99), priority=1)
+    story = Story(crowd(20, eta_s=200), CERTAIN, priority=1)
     assert len(story.asked()) == 12
 
 
@@ -384,11 +386,15 @@ def test_nobody_takes_over_from_who_is_there() -> None:
     assert story.asked(OfferState.TAKEN) == ["near"]
 
 
-def test_an_offer_is_hopeless_only_when_no_slot_is_free() -> None:
-    """While one is free, everybody asked may still have it."""
-    subject = draft((offer("o3"),), (task("a1"),), needs=(Need(), Need()))
+def test_an_offer_is_hopeless_where_no_free_slot_is_for_it() -> None:
+    """Whoever could fill a free one may still have it; who could not is told to stop at once."""
+    moment = context(field=crowd(3, eta_s=90))
+    subject = draft((offer("o3"),), (task("a1"),), needs=(Need(), Need()), moment=moment)
     end_hopeless(subject)
     assert subject.entries == []
+    subject = draft((offer("o3"),), (task("a1"),), needs=(Need(), AED), moment=moment)
+    end_hopeless(subject)
+    assert [entry.type for entry in subject.entries] == [Event.TAKEN]
     subject = draft((offer("o3"),), (task("a1"), task("a2", slot=1)), needs=(Need(), Need()))
     end_hopeless(subject)
     assert [entry.type for entry in subject.entries] == [Event.TAKEN]
@@ -429,9 +435,11 @@ def test_who_brings_one_thing_does_not_fill_the_slot_of_another() -> None:
     field.put("aed2", Standing(eta_s=63, capabilities=(Capability.AED,)))
     story = Story(field, HEART)
     story.accept("aed")
-    refused = story.accept("aed2").refusal
-    assert isinstance(refused, Taken)
-    assert story.offer("aed2").state is OfferState.TAKEN
+    assert ("aed2", "offer.end taken", None) in story.post()
+    assert "both" in story.asked()
+    asked = story.offer("aed2")
+    command = c.Accept(unit_id=asked.unit_id, offer_id=asked.id, at=story.now)
+    assert isinstance(story.refuses(command, phone_of("aed2")), Taken)
 
 
 def test_a_take_over_is_of_the_slot_whose_holder_comes_last() -> None:
@@ -563,3 +571,30 @@ def test_one_who_held_the_slot_all_along_is_released_by_nobody() -> None:
     subject = draft((), (task("a1", en_route_at=at(5)),), moment=context(at(10)))
     release_backups(subject)
     assert subject.entries == []
+
+
+# Going home. -------------------------------------------------------------------------------------
+
+
+def test_nobody_is_called_back_twice() -> None:
+    """A unit that was overtaken here once goes on, should that happen again."""
+    before = task("a9", unit_id="u1", state=AssignmentState.OVERTAKEN)
+    backup = task("a1", role=Role.BACKUP, arrive_at=at(200))
+    holder = task("a2", arrive_at=at(60), en_route_at=at(0))
+    once = draft((), (backup, holder), priority=3)
+    release_backups(once)
+    assert once.tasks[backup.id].state is AssignmentState.OVERTAKEN
+    again = draft((), (before, backup, holder), priority=3)
+    release_backups(again)
+    assert again.tasks[backup.id].state is AssignmentState.ASSIGNED
+
+
+@pytest.mark.parametrize(("now_eta_s", "taken"), [(110.0, True), (121.0, False), (1e9, False)])
+def test_a_holder_that_went_away_is_there_when_it_can_be_now(now_eta_s: float, taken: bool) -> None:
+    """Its promise of a hundred seconds is not what counts any more."""
+    holder = task("a1", warned=(Concern.RECEDING,))
+    moment = context(field=NearbyUnits({"u1": now_eta_s, "o3": 99.0, "u3": 99.0}))
+    subject = draft((offer("o3"),), (holder,), moment=moment)
+    assert (slot_for(subject, offer("o3"), at(99)) is None) is taken
+    lost = draft((offer("o3"),), (holder,), moment=context(field=NearbyUnits({"u3": 90.0})))
+    assert slot_for(lost, offer("o3"), at(90)) is None

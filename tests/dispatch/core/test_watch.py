@@ -1,5 +1,6 @@
 """The watchdogs over units that were sent."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from schemas.plan import Need, Plan, Watch
 from schemas.wire import Reached
 from tests.dispatch.core.cases import (
     NearbyUnits,
+    Standing,
     Story,
     at,
     context,
@@ -53,6 +55,7 @@ def ordered() -> Story:
 def noticed(begun: Story) -> list[tuple[Event, float]]:
     """Return what the watchdogs wrote down, and when."""
     kinds = {Event.UNSEEN, Event.STILL, Event.NO_SHOW, Event.SILENT}
+    kinds |= {Event.RECEDING, Event.UNSURE}
     found = [entry for entry in begun.entries if entry.type in kinds]
     return [(entry.type, (entry.at - at(0)).total_seconds()) for entry in found]
 
@@ -211,9 +214,101 @@ def test_the_clocks_to_come_are_told() -> None:
     watched = draft(
         (), (sent,), moment=context(at(75), crowd(1), WATCHED), status=Status.RESPONDING
     )
-    assert sorted(times(watched)) == [at(100), at(130)]
+    assert sorted(times(watched)) == [at(85), at(100), at(130)]
     flagged = replace(sent, warned=(Concern.NO_SHOW,))
     late = draft(
         (), (flagged,), moment=context(at(105), crowd(1), WATCHED), status=Status.RESPONDING
     )
-    assert sorted(times(late)) == [at(640)]
+    assert sorted(times(late)) == [at(115), at(640)]
+
+
+# On the way, again and again. --------------------------------------------------------------------
+
+
+def test_a_unit_going_away_is_reckoned_anew_and_a_sooner_one_is_asked() -> None:
+    """30 s farther than when it was sent is no detour any more."""
+    begun = story(crowd(3, eta_s=100))
+    begun.wake_at_its_clocks(40)
+    begun.field.put("u1", 131.0)
+    begun.wake_at_its_clocks(20)
+    assert noticed(begun) == [(Event.RECEDING, 45)]
+    assert begun.asked() == ["u2"]
+    assert begun.task("u1").arrive_at == at(45 + 131)
+    assert ("u1", "assign.update", None) in [
+        (mail.unit_id, str(mail.frame.__struct_config__.tag), mail.not_to) for mail in begun.mail
+    ]
+    begun.accept("u2")
+    assert (begun.task("u2").role, begun.task("u1").role) == (Role.PRIMARY, Role.BACKUP)
+
+
+def test_a_unit_that_keeps_going_away_becomes_a_no_show() -> None:
+    """Its clocks began anew, and once: it does not come nearer than it was then."""
+    begun = story(crowd(1, eta_s=100))
+    begun.field.put("u1", 140.0)
+    begun.wake_at_its_clocks(110)
+    assert noticed(begun) == [
+        (Event.RECEDING, 15),
+        (Event.STILL, 75),
+        (Event.NO_SHOW, 105),
+    ]
+
+
+@pytest.mark.parametrize("eta_s", [100.0, 129.9])
+def test_a_detour_is_no_going_away(eta_s: float) -> None:
+    """Roads bend."""
+    begun = story(crowd(3, eta_s=100))
+    begun.field.put("u1", eta_s)
+    begun.wake_at_its_clocks(50)
+    assert noticed(begun) == []
+
+
+def test_nobody_is_asked_for_one_going_away_who_would_not_be_sooner() -> None:
+    """The next one is as far; and where people ask, the engine does not."""
+    begun = story(NearbyUnits({"u1": 100.0, "u2": 290.0}))
+    begun.field.put("u1", 300.0)
+    begun.wake_at_its_clocks(20)
+    assert noticed(begun) == [(Event.RECEDING, 15)]
+    assert begun.asked() == []
+    manual = story(crowd(3, eta_s=100))
+    manual.do(c.SetMode(mode=Mode.MANUAL))
+    manual.field.put("u1", 140.0)
+    manual.wake_at_its_clocks(20)
+    assert (noticed(manual), manual.asked()) == ([(Event.RECEDING, 15)], [])
+
+
+def test_a_unit_whose_fix_is_too_old_is_asked_where_it_is() -> None:
+    """At every look, until it says so or is there; written down once."""
+    begun = story()
+    begun.field.put("u1", Standing(eta_s=150.0, age_s=46.0))
+    begun.wake_at_its_clocks(15)
+    assert list(begun.last.unsure) == ["u1"]
+    assert noticed(begun) == []
+    begun.wake_at_its_clocks(30)
+    assert list(begun.last.unsure) == ["u1"]
+    assert noticed(begun) == [(Event.UNSURE, 45)]
+    begun.wake_at_its_clocks(15)
+    assert list(begun.last.unsure) == ["u1"]
+    begun.field.put("u1", Standing(eta_s=150.0, age_s=45.0))
+    begun.wake_at_its_clocks(15)
+    assert list(begun.last.unsure) == []
+    assert len(noticed(begun)) == 1
+
+
+def test_a_fix_too_old_says_nothing_of_going_away() -> None:
+    """It may have been anywhere since."""
+    begun = story(crowd(1, eta_s=100))
+    begun.field.put("u1", Standing(eta_s=200.0, age_s=60.0))
+    begun.wake_at_its_clocks(30)
+    assert noticed(begun) == []
+
+
+def test_nobody_is_looked_at_for_ever() -> None:
+    """Not after it would be given up, and not on the scene."""
+    begun = story()
+    begun.do(c.Pin(task_id=begun.task("u1").id, pinned=True))
+    begun.field.put("u1", 150.0)
+    begun.wake_at_its_clocks(600)
+    assert begun.last.wake_at is None
+    there = story()
+    there.arrive("u1")
+    assert there.last.wake_at == there.now + timedelta(seconds=600)

@@ -25,6 +25,7 @@ EXACT: list[tuple[wire.Frame, type]] = [
     (welcome(offers=(offer(),), tasks=(task(),)), heard.Welcome),
     (wire.Pong(now=1.0), heard.Pong),
     (POLICY, heard.Policy),
+    (wire.Locate(), heard.Locate),
     (wire.Ok(re="x" * 16), heard.Ok),
     (wire.Err(code=wire.ErrorCode.TAKEN, msg="", re="x" * 16), heard.Err),
     (offer(seq=1), heard.Offer),

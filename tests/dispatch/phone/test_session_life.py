@@ -11,6 +11,8 @@ from schemas.wire import (
     Cadence,
     Err,
     ErrorCode,
+    FixRow,
+    Locate,
     Ok,
     Policy,
     PushAddress,
@@ -118,10 +120,17 @@ def test_an_app_in_the_background_says_so_on_every_connection() -> None:
 
 @pytest.mark.parametrize(
     ("told", "every_s"),
-    [("engaged", 3), ("on_scene", 15), ("available", 60), ("dancing", 60), (None, 60)],
+    [
+        ("engaged", 3),
+        ("on_scene", 15),
+        ("available", 60),
+        ("ring", 10),
+        ("dancing", 60),
+        (None, 60),
+    ],
 )
 def test_the_centre_may_know_of_more_than_we_do_yet(told: str | None, every_s: int) -> None:
-    """The shorter heartbeat counts; a situation we do not know is not followed."""
+    """The shorter heartbeat counts, and a ring we stand in; what we do not know is not followed."""
     session = known(told=welcome(duty=Duty.ON))
     session.hear(text(replace(POLICY, s=told)), NOW_MS)
     assert session.cadence.every_s == every_s
@@ -133,3 +142,33 @@ def test_a_situation_is_over_with_the_next_policy() -> None:
     session.hear(text(replace(POLICY, s="engaged")), NOW_MS)
     session.hear(text(Policy(state={"available": Cadence(7, 7, 30)}, s="available")), NOW_MS)
     assert session.cadence.every_s == 7
+
+
+def test_a_ring_means_nothing_to_who_is_not_free() -> None:
+    """Off duty a phone reports nothing, whatever the centre thinks."""
+    session = known(told=welcome(duty=Duty.OFF))
+    session.hear(text(replace(POLICY, s="ring")), NOW_MS)
+    assert session.cadence.every_s == 0
+
+
+def test_the_centre_asks_where_a_phone_is_until_it_says_so() -> None:
+    """On this connection; a new one begins without the question."""
+    session = known(told=welcome(duty=Duty.ON))
+    asked = []
+    session.hear(text(Locate()), NOW_MS)
+    asked.append(session.asked_where)
+    session.locate(FixRow(NOW_MS, 113.3, 23.1, 5.0), NOW_MS)
+    asked.append(session.asked_where)
+    session.hear(text(Locate()), NOW_MS)
+    session.closed(None, "", NOW_MS, 0.0)
+    asked.append(session.asked_where)
+    assert asked == [True, False, False]
+
+
+def test_an_app_that_comes_to_the_front_dials_within_a_second() -> None:
+    """And begins its back-off anew."""
+    session = Session(CARD)
+    waits = [session.closed(None, "", NOW_MS, 0.5) for _ in range(5)]
+    assert waits == [0.5, 1, 2, 4, 8]
+    assert session.woken(0.5) == 0.5
+    assert session.closed(None, "", NOW_MS, 0.5) == 0.5
