@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Final, Protocol
 
 import structlog
 
 from dispatch.auth import Grant, Role
 from dispatch.core.errors import Refusal, Temporary
+from dispatch.desk.agreement import Agreement
 from dispatch.desk.desk import Desk
 from dispatch.desk.phones import Phones
 from dispatch.desk.self_check import SelfCheck
 from dispatch.ports import Due, StoreAway
+from geo.point import Point
 from schemas.base import Instant, UnitId
 from schemas.unit import Position
 
@@ -24,6 +27,9 @@ DUE_AT_ONCE: Final = 8
 ACKS_EVERY_S: Final = 0.25
 ADDRESSES_EVERY_S: Final = 0.5
 POSITIONS_EVERY_S: Final = 1.0
+POSITIONS_MOST: Final = 1000
+"""Written in one statement, and looked at in one turn of the loop: some 3 ms."""
+STEPS_EVERY_S: Final = 0.5
 REREAD_EVERY_S: Final = 10.0
 SWEEP_SOON_S: Final = 0.5
 KEYS_EVERY_S: Final = 1.0
@@ -32,6 +38,8 @@ CLOCK_OFF_S: Final = 0.5
 FORGET_EVERY_S: Final = 60.0
 FORGET_MOST: Final = 5000
 CHECK_EVERY_S: Final = 10.0
+
+Beat = tuple[float, Callable[[], Awaitable[None]]]
 
 
 class SetClock(Protocol):
@@ -48,26 +56,36 @@ class Loops:
         self._desk = desk
         self._phones = phones
         self._set_clock = set_clock
+        self._agreement = Agreement(desk)
         self._tasks: list[asyncio.Task[None]] = []
+        self._also: list[Beat] = []
+
+    def also(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do one thing more every so many seconds, from the start on."""
+        self._also.append((seconds, work))
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Start everything in a group."""
-        beats: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+        beats: list[Beat] = [
+            *self._also,
             (ACKS_EVERY_S, self._phones.flush_acks),
             (ADDRESSES_EVERY_S, self._phones.sleepers.flush),
             (POSITIONS_EVERY_S, self.keep_positions),
+            (STEPS_EVERY_S, self._phones.arrivals.write_down),
             (SWEEP_SOON_S, self.reread_freed),
-            (REREAD_EVERY_S, self.reread_busy),
+            (REREAD_EVERY_S, self.compare_states),
             (KEYS_EVERY_S, self.reread_keys),
             (KEYS_EVERY_S, self.follow_registry),
             (CLOCK_EVERY_S, self.set_clock),
             (FORGET_EVERY_S, self.forget),
+            (CHECK_EVERY_S, self._agreement.check),
             (CHECK_EVERY_S, SelfCheck(self._desk).run),
         ]
         self._tasks = [group.create_task(self._every(s, work)) for s, work in beats]
         self._tasks.append(group.create_task(self._due()))
         self._tasks.append(group.create_task(self._desk.notices.run()))
         self._tasks.append(group.create_task(self._desk.alarms.run()))
+        self._tasks.append(group.create_task(self._desk.closures.run()))
         self._desk.alive = self.alive
 
     def alive(self) -> bool:
@@ -150,35 +168,22 @@ class Loops:
     # Memory and store. -----------------------------------------------------------------------
 
     async def keep_positions(self) -> None:
-        """Write down who has moved."""
-        kept = self._desk.fleet.to_keep()
-        if kept:
-            await self._desk.store.checkpoint(
-                [
-                    Position(
-                        unit_id=unit_id,
-                        lon=place.lon,
-                        lat=place.lat,
-                        acc_m=acc_m,
-                        at=datetime.fromtimestamp(at_s, UTC),
-                    )
-                    for unit_id, place, acc_m, at_s in kept
-                ]
-            )
+        """Write down who has moved, some at a time: thousands at once would stop the loop."""
+        for _ in range(ceil(self._desk.fleet.moved() / POSITIONS_MOST)):
+            kept = self._desk.fleet.to_keep(POSITIONS_MOST)
+            if kept:
+                await self._desk.store.checkpoint([_position(*row) for row in kept])
 
     async def reread_freed(self) -> None:
         """Read again the cases and units that may be other than memory thinks."""
         await self._desk.catch_up()
         ids, self._desk.reread = self._desk.reread, set()
-        await self._reread(sorted(ids))
-
-    async def reread_busy(self) -> None:
-        """Read again all that are thought to be asked or engaged: memory is only a hint."""
-        await self._reread(self._desk.fleet.busy())
-
-    async def _reread(self, ids: list[UnitId]) -> None:
         if ids:
-            await self._desk.refresh(ids)
+            await self._desk.refresh(sorted(ids))
+
+    async def compare_states(self) -> None:
+        """Read again every unit whose state is other than the store says: memory is only a hint."""
+        await self._agreement.states()
 
     async def reread_keys(self) -> None:
         """Take the API keys in force: a revoked one opens nothing a second later."""
@@ -206,3 +211,8 @@ class Loops:
         off = self._set_clock(instant, round_trip_s=round_trip_s)
         if abs(off.total_seconds()) > CLOCK_OFF_S:
             log.warning("clock_was_off", seconds=off.total_seconds())
+
+
+def _position(unit_id: UnitId, place: Point, acc_m: float, at_s: float) -> Position:
+    at = datetime.fromtimestamp(at_s, UTC)
+    return Position(unit_id=unit_id, lon=place.lon, lat=place.lat, acc_m=acc_m, at=at)

@@ -33,6 +33,8 @@ from dispatch.core.fixes import Fix, judge
 from dispatch.core.frames import assign_frame, offer_frame
 from dispatch.core.lifecycle import DUTY, Trigger, advance
 from dispatch.desk import answers
+from dispatch.desk.arrivals import Arrivals
+from dispatch.desk.callers import Callers
 from dispatch.desk.desk import Desk
 from dispatch.desk.epoch import Epoch
 from dispatch.desk.presence import Presence
@@ -71,6 +73,7 @@ CLOCKS: Final = {
     Duty.OFF: Trigger.CREW_OFF,
 }
 DUTY_TRIES: Final = 3
+KINDS: Final = frozenset(IncidentKind)
 LATE_REPORTS: Final = 2
 LATE_S: Final = 60.0
 """A lead's position is old after so many reports that should have come, and a minute."""
@@ -92,7 +95,10 @@ class Phones:
         self._roster = desk.roster
         self._places = Places()
         self._acks: dict[DeviceId, int] = {}
+        self.arrivals = Arrivals(desk)
+        self._callers = Callers()
         desk.changed = self.presence.changed
+        desk.locate = self.presence.locate
         desk.reread_all = self.presence.registered
 
     @property
@@ -201,6 +207,10 @@ class Phones:
         self._desk.notices.acknowledged(device_id, seq)
         return True
 
+    def acks_waiting(self) -> int:
+        """Return how many phones' acknowledgements are still to be written down."""
+        return len(self._acks)
+
     async def flush_acks(self) -> None:
         """Write down what was acknowledged since the last time; what fails is tried again."""
         acks, self._acks = self._acks, {}
@@ -235,14 +245,20 @@ class Phones:
     def _take(self, identity: Identity, fix: Fix) -> None:
         """Keep a member's fix; let it be the unit's where he is its lead, or the lead's is old."""
         unit_id, member_id = identity.unit_id, identity.member_id
-        crew = self._roster.crew(unit_id)
         tasks = [task for _, task in self._desk.board.tasks_of(unit_id)]
         if not stands_for(self._roster.member(unit_id, member_id), tasks):
             self._places.keep(member_id, fix)
             return
-        old_s = LATE_REPORTS * self.presence.cadence(identity).every_s + LATE_S
-        if self._places.take(unit_id, member_id, fix, lead_of(crew, tasks), old_s):
+        lead = lead_of(self._roster.crew(unit_id), tasks)
+        old_s = 0.0 if lead == member_id else self._old_s(identity)
+        if self._places.take(unit_id, member_id, fix, lead, old_s):
             self._desk.fleet.fix(unit_id, fix)
+            if tasks:
+                self.arrivals.take(unit_id, fix, datetime.fromtimestamp(fix.at_s, UTC))
+
+    def _old_s(self, identity: Identity) -> float:
+        """Return at what age a lead's position is old, by how often phones of the unit report."""
+        return LATE_REPORTS * self.presence.cadence(identity).every_s + LATE_S
 
     def _require_duty(self, identity: Identity) -> None:
         if self._roster.duty(identity.unit_id, identity.member_id) is not Duty.OFF:
@@ -298,6 +314,7 @@ class Phones:
     async def _open(self, identity: Identity, frame: wire.Report | wire.Sos, once: Once) -> Answer:
         """Open what a member reports; lower priorities wait for triage unless he takes it on."""
         now = self.clock.now()
+        self._callers.take(identity.device_id, frame.id, now.timestamp())
         told = self._reported(identity, frame)
         taken_on = isinstance(frame, wire.Report) and frame.self_
         incident = self._desk.incident(told, "member", None, now)
@@ -311,15 +328,22 @@ class Phones:
             once,
             lambda decision: answers.to_phone(frame.id, decision),
         )
+        if taken_on and not outcome.replayed:
+            self._show_task(identity)
         return outcome.answer
+
+    def _show_task(self, identity: Identity) -> None:
+        """Let the phone of a member off duty learn of the task he gave himself: mail rings none."""
+        if self._roster.duty(identity.unit_id, identity.member_id) is Duty.OFF:
+            self.presence.come_again(identity.device_id)
 
     def _reported(self, identity: Identity, frame: wire.Report | wire.Sos) -> OpenIncident:
         if isinstance(frame, wire.Report):
             return OpenIncident(
-                kind=frame.kind,
+                kind=_kind(frame.kind),
                 priority=frame.pri,
                 position=Place(lon=frame.lon, lat=frame.lat, datum=frame.d),
-                title=frame.text[:TITLE_CHARS] or frame.kind,
+                title=frame.text[:TITLE_CHARS] or _kind(frame.kind),
                 note=frame.text,
                 drill=False,
             )
@@ -394,14 +418,22 @@ class Phones:
                 return _replayed(loaded.answer or answer, same=loaded.same_payload)
         raise Unavailable("the store does not answer; try again")
 
-    async def _remembered(self, once: Once, err: wire.Err) -> wire.Err:
-        """Keep a lasting refusal, so that a retry of the same id hears it again."""
+    async def _remembered(self, once: Once, err: wire.Err) -> wire.Ok | wire.Err:
+        """Keep a lasting refusal, so that a retry of the same id hears it again.
+
+        What was refused before anybody asked for an earlier answer hears that one: what a retry is
+        told depends on nothing that has changed since.
+        """
         kept = Answer(status=answers.REFUSED, body=msgspec.Raw(msgspec.json.encode(err)))
         try:
             await self._desk.store.remember(once, kept, self.clock.now())
+            loaded = await self._desk.store.load(None, once)
         except StoreAway:
             log.warning("refusal_not_kept", code=err.code)
-        return err
+            return err
+        if not loaded.same_payload:
+            return answers.err(once.id, IdReuse("this id was used with another payload"))
+        return _answer.decode((loaded.answer or kept).body)
 
 
 def _actor(identity: Identity) -> Actor:
@@ -412,6 +444,11 @@ def _replayed(answer: Answer, *, same: bool) -> Answer:
     if not same:
         raise IdReuse("this id was used with another payload")
     return answer
+
+
+def _kind(word: str) -> IncidentKind:
+    """Return the kind a phone reports; one that only a newer app knows is `other`."""
+    return IncidentKind(word) if word in KINDS else IncidentKind.OTHER
 
 
 def _digest(frame: wire.UnitCommand) -> bytes:

@@ -1,8 +1,10 @@
 """Which phones are here, in what situation, and the policy each is told by it."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from dispatch.core.hidden import is_hidden
 from dispatch.desk.desk import Desk
 from dispatch.ports import Identity
 from schemas import wire
@@ -14,6 +16,8 @@ from schemas.wire import Cadence, Close, Policy
 OFF: Final = UnitState.OFF.value
 FIXED: Final = "fixed"
 ON_SCENE: Final = "on_scene"
+RING: Final = "ring"
+"""Free, and inside the ring of an incident that looks for units."""
 CADENCES: Final[dict[str, Cadence]] = {
     OFF: Cadence(every_s=0, move_m=0, hb=30),
     UnitState.AVAILABLE.value: Cadence(every_s=60, move_m=50, hb=30),
@@ -22,6 +26,7 @@ CADENCES: Final[dict[str, Cadence]] = {
     UnitState.ENGAGED.value: Cadence(every_s=3, move_m=10, hb=5),
     FIXED: Cadence(every_s=180, move_m=50, hb=30),
     ON_SCENE: Cadence(every_s=15, move_m=25, hb=5),
+    RING: Cadence(every_s=10, move_m=25, hb=30),
 }
 POLICIES: Final = {s: Policy(state=CADENCES, s=s) for s in CADENCES}
 AT_SCENE: Final = frozenset(
@@ -38,6 +43,9 @@ class Lane(Protocol):
     def close_unit(self, unit_id: UnitId, code: int) -> None:
         """Close every phone of a unit."""
 
+    def close_device(self, device_id: DeviceId, code: int) -> None:
+        """Close one phone, if it is here."""
+
     def resync(self) -> None:
         """Ask every phone to come again and take the state anew."""
 
@@ -50,6 +58,7 @@ class Presence:
         self._lane: Lane | None = None
         self._here: dict[UnitId, dict[DeviceId, Identity]] = {}
         self._told: dict[DeviceId, str] = {}
+        self._duties: dict[DeviceId, Duty] = {}
         self._quiet: set[DeviceId] = set()
         self._modes: dict[DeviceId, wire.Activity] = {}
         self._online = 0
@@ -64,8 +73,9 @@ class Presence:
         """Count a phone in."""
         self._here.setdefault(identity.unit_id, {})[identity.device_id] = identity
         self._told[identity.device_id] = self.situation(identity)
+        self._duties[identity.device_id] = self._duty(identity)
         self._desk.fleet.connected(identity.unit_id, +1)
-        self._count(+1)
+        self._count(identity, +1)
 
     def disconnected(self, identity: Identity) -> None:
         """Count a phone out."""
@@ -75,11 +85,14 @@ class Presence:
         if not colleagues:
             del self._here[identity.unit_id]
         del self._told[identity.device_id]
+        del self._duties[identity.device_id]
         self._modes.pop(identity.device_id, None)
         self._desk.fleet.connected(identity.unit_id, -1)
-        self._count(-1)
+        self._count(identity, -1)
 
-    def _count(self, change: int) -> None:
+    def _count(self, identity: Identity, change: int) -> None:
+        if is_hidden(identity.juris):
+            return
         self._online += change
         self._desk.metrics.phones.set(self._online)
 
@@ -123,6 +136,8 @@ class Presence:
             return UnitState(duty).value
         if board.offers_to(unit_id):
             return UnitState.OFFERED.value
+        if unit_id in self._desk.rings:
+            return RING
         unit = self._desk.fleet.unit(unit_id)
         return FIXED if unit is not None and unit.fixed else UnitState.AVAILABLE.value
 
@@ -139,6 +154,29 @@ class Presence:
         for unit_id in unit_ids:
             for identity in tuple(self._here.get(unit_id, {}).values()):
                 self._tell(identity)
+                self._follow_duty(identity)
+
+    def _follow_duty(self, identity: Identity) -> None:
+        """Let a phone come again whose member clocks on while its unit is asked or sent.
+
+        What was sealed before was not for it, and what follows would be about the unknown.
+        """
+        before, now = self._duties[identity.device_id], self._duty(identity)
+        self._duties[identity.device_id] = now
+        if now is not Duty.ON or before is Duty.ON:
+            return
+        board, unit_id = self._desk.board, identity.unit_id
+        if board.offers_to(unit_id) or (before is Duty.OFF and board.tasks_of(unit_id)):
+            self.come_again(identity.device_id)
+
+    def come_again(self, device_id: DeviceId) -> None:
+        """Let a phone take the state anew, after the answer that it is being given now."""
+        if self._lane is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._lane.close_device, device_id, Close.RESYNC)
+
+    def _duty(self, identity: Identity) -> Duty:
+        return self._desk.roster.duty(identity.unit_id, identity.member_id)
 
     def _tell(self, identity: Identity) -> None:
         situation = self.situation(identity)
@@ -147,6 +185,13 @@ class Presence:
         self._told[identity.device_id] = situation
         if self._lane is not None:
             self._lane.refresh(identity.device_id, POLICIES[situation])
+
+    def locate(self, unit_ids: Iterable[UnitId]) -> None:
+        """Ask the phones of units where they are; those that are not here are not asked."""
+        for unit_id in unit_ids:
+            for device_id in tuple(self._here.get(unit_id, {})):
+                if self._lane is not None:
+                    self._lane.refresh(device_id, wire.Locate())
 
     def registered(self) -> None:
         """Close the phones of units that are disabled."""

@@ -1,8 +1,8 @@
 """Who would be asked for an incident nobody has opened: the same search without the sending."""
 
 from dispatch.core.decision import Context
-from dispatch.core.matching import Candidate, Found, p_somebody, smallest_set
-from dispatch.core.offers import RINGS_S, why_short
+from dispatch.core.matching import Candidate, Found, enough, p_somebody
+from dispatch.core.offers import RINGS_S, horizons_s, why_short
 from dispatch.live.fleet import Fleet
 from schemas.base import UnitId
 from schemas.incident import Incident
@@ -25,7 +25,7 @@ def preview(incident: Incident, context: Context, fleet: Fleet) -> Candidates:
         if len(chosen) < plan.k:
             short = short or why_short(found, ring_s)
     return Candidates(
-        quality=fleet.model.quality,
+        quality=next((view.quality for view in views), fleet.model.quality),
         ring_s=ring_s,
         p_arrive=round(min(chances, default=0.0), 3),
         candidates=views,
@@ -38,8 +38,8 @@ def wanted(found: Found, plan: Plan) -> int:
     """Return how many the plan asks at first."""
     if plan.aim_p is None:
         return plan.k
-    enough = smallest_set(found.candidates, plan.aim_p, plan.aim_s, 0.0)
-    return min(plan.most, max(plan.k, enough))
+    asked_for = enough(found.candidates[: plan.most], plan.aim_p, horizons_s(plan), lambda _: 0.0)
+    return min(plan.most, max(plan.k, asked_for))
 
 
 def _search(
@@ -67,6 +67,7 @@ def _view(candidate: Candidate, slot: int, ring_s: int, fleet: Fleet, plan: Plan
         slot=slot,
         eta_s=round(candidate.eta_s, 1),
         distance_m=round(candidate.distance_m, 1),
+        quality=candidate.quality,
         ring_s=ring_s,
         p=round(candidate.p_by(plan.aim_s), 3),
         asked_24h=candidate.asked_24h,

@@ -44,6 +44,10 @@ class Sleepers:
         if given != identity.push or given != self._known.get(identity.device_id, given):
             self._known[identity.device_id] = self._changed[identity.device_id] = given
 
+    def waiting(self) -> int:
+        """Return how many addresses are still to be written down."""
+        return len(self._changed)
+
     async def flush(self) -> None:
         """Write down the addresses that changed; what fails is tried again."""
         changed, self._changed = self._changed, {}

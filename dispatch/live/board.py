@@ -65,6 +65,15 @@ class Board:
             if task.unit_id == unit_id and task.state not in ENDED
         ]
 
+    def versions(self) -> dict[IncidentId, int]:
+        """Return the version of every case that is not over."""
+        return {i: case.incident.version for i, case in self._cases.items()}
+
+    def units(self, incident_id: IncidentId) -> set[UnitId]:
+        """Return the units that are asked or sent, while the case is not over."""
+        case = self._cases.get(incident_id)
+        return _units(case) if case else set()
+
     def waiting(self) -> list[IncidentId]:
         """Return the incidents short of units, oldest first."""
         return sorted(i for i, case in self._cases.items() if case.incident.shortfall)

@@ -2,14 +2,18 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import islice
+from math import atan2, cos, degrees, nan, radians, remainder
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from dispatch.core.events import Entry, Event
 from dispatch.core.fixes import Fix
+from dispatch.core.hidden import is_hidden
 from dispatch.core.lifecycle import unit_state
 from dispatch.core.matching import (
     FREE,
@@ -18,17 +22,18 @@ from dispatch.core.matching import (
     Columns,
     Found,
     accept_rate,
-    count_reasons,
+    accept_rates,
     first_bars,
     mask,
-    ranked,
 )
-from dispatch.live.cells import Cells
 from dispatch.live.near import Near
-from dispatch.live.table import Row, Table
+from dispatch.live.sift import Best, Facts, Terms, columns, sift
+from dispatch.live.table import Table
+from dispatch.ports import UnitStates
 from geo.distance import metres
-from geo.eta import MOVES, Bounded, EtaModel
-from geo.point import Box, Point
+from geo.eta import MOVES, TURNOUT_S, EtaModel, MoveCodes, Moves
+from geo.point import Box, Floats, Point
+from geo.standing import Quality, Reach
 from schemas.base import UnitId
 from schemas.incident import OfferState
 from schemas.plan import Need
@@ -42,7 +47,12 @@ MOST_CANDIDATES: Final = 50
 REACH_S: Final = 1200.0
 """How far the one search of a decision goes; the rings are cut out of it."""
 MOVED_M: Final = 25.0
+DEGREE_M: Final = 111_195.08
+"""Of a great circle, by the IUGG mean radius of 6,371,008.8 m."""
 KEPT_S: Final = 60.0
+COURSE_S: Final = 20.0
+"""Two fixes no farther apart than this tell where a motor is heading, and how fast."""
+MOTORS: Final = frozenset(MOVES.index(moves) for moves in (Moves.MOTORBIKE, Moves.CAR))
 
 _OFFER_OVER: Final = frozenset(
     {
@@ -57,8 +67,6 @@ _OFFER_OVER: Final = frozenset(
 )
 _DTYPE: Final = np.dtype(
     [
-        ("at_lon", "f8"),
-        ("at_lat", "f8"),
         ("lon", "f8"),
         ("lat", "f8"),
         ("fix_s", "f8"),
@@ -87,17 +95,29 @@ _DTYPE: Final = np.dtype(
 )
 
 
-_MATCHED: Final = (
+_FACTS: Final = (
     *("disabled", "on_duty", "min_crew", "capabilities", "engaged", "offered"),
-    *("fix_s", "fixed", "online", "pushable"),
+    *("fix_s", "fixed", "online", "pushable", "asked", "accepts", "offers"),
 )
-"""What a match asks of a unit."""
-_TOLD: Final = ("accepts", "offers", "asked", "fix_s")
-"""What a candidate tells of itself."""
+"""What a match asks of a unit, in the order of `Facts`."""
+_STANDING: Final = {
+    "engaged": "engaged",
+    "disabled": "disabled",
+    "offered": "open_offers",
+    "on_duty": "on_duty",
+    "paused": "paused",
+}
+"""What a unit's state is reckoned from, by the columns of the store's word on it."""
+_KEPT: Final = {**_STANDING, "offers": "offers", "accepts": "accepts", "pushable": "pushable"}
+"""What of a unit changes with what is decided and registered, and with nothing else."""
 _LIVE: Final = (
     "lon", "lat", "acc_m", "fix_s", "online", "quiet", "kept_lon", "kept_lat", "kept_s"
 )  # fmt: skip
 """What only phones tell: kept when the store is read anew."""
+
+NOBODY: Final = np.zeros(0, np.int64)
+_mask: Final = lru_cache(maxsize=256)(mask)
+"""A plan names the same capabilities again and again."""
 
 
 class Standing(NamedTuple):
@@ -107,6 +127,16 @@ class Standing(NamedTuple):
     age_s: float | None
 
 
+class Footing(NamedTuple):
+    """All units by row: where they are found, how they move, how likely to accept, who is free."""
+
+    lons: Floats
+    lats: Floats
+    moves: MoveCodes
+    rates: Floats
+    free: Bools
+
+
 class Fleet:
     """Units by row; every number is a column, so that a search is one pass over arrays."""
 
@@ -114,12 +144,14 @@ class Fleet:
         self.model = model
         self.wakes = wakes
         self._units: list[Unit] = []
+        self._ids: list[UnitId] = []
         self._rows: dict[UnitId, int] = {}
-        self._table = Table(_DTYPE, 0)
-        self._cells = Cells()
+        self._take_table(Table(_DTYPE, 0))
+        self._standings = model.standings()
         self._seen_s = float("-inf")
         self._stale_s = float("inf")
         self._moved: set[int] = set()
+        self._hidden: frozenset[UnitId] = frozenset()
         self._started_s = float("-inf")
 
     def __len__(self) -> int:
@@ -145,10 +177,12 @@ class Fleet:
         """Take the whole fleet as the store has it; what phones said of themselves stays."""
         before, was = self._rows, self._table
         self._units = [row.unit for row in rows]
+        self._ids = [row.unit.id for row in rows]
         self._rows = {row.unit.id: i for i, row in enumerate(rows)}
-        self._table = Table(_DTYPE, len(rows))
-        self._cells = Cells()
+        self._take_table(Table(_DTYPE, len(rows)))
+        self._standings = self.model.standings()
         self._moved = {self._rows[u] for u in before if u in self._rows}
+        self._hidden = frozenset()
         stayed = [(i, before[u]) for u, i in self._rows.items() if u in before]
         if stayed:
             here, there = np.array(stayed).T
@@ -160,6 +194,11 @@ class Fleet:
         if self._started_s == float("-inf"):
             self._started_s = now_s
 
+    def _take_table(self, table: Table) -> None:
+        """Keep the columns a match reads at hand: they are new ones whenever the table is."""
+        self._table = table
+        self._facts = Facts(*(table[name] for name in _FACTS))
+
     def add(self, row: UnitRow) -> None:
         """Take a unit that is new; one whose id is not the greatest comes with the next load."""
         unit_id = row.unit.id
@@ -168,7 +207,9 @@ class Fleet:
                 return
             self._rows[unit_id] = len(self._units)
             self._units.append(row.unit)
+            self._ids.append(unit_id)
             self._table.grow()
+            self._take_table(self._table)
         self.put(row)
 
     def put(self, row: UnitRow) -> None:
@@ -176,6 +217,8 @@ class Fleet:
         i = self._rows[row.unit.id]
         self._units[i] = row.unit
         unit, cells = row.unit, self._table
+        if is_hidden(unit.juris):
+            self._hidden |= {unit.id}
         cells["home_lon"][i], cells["home_lat"][i] = unit.lon, unit.lat
         cells["moves"][i] = MOVES.index(unit.moves)
         cells["capabilities"][i] = mask(unit.capabilities)
@@ -216,7 +259,25 @@ class Fleet:
         """Return the units thought to be asked or engaged: those worth reading again."""
         cells = self._table
         rows = np.flatnonzero(cells["engaged"] | (cells["offered"] > 0))
-        return [self._units[i].id for i in rows]
+        return [self._ids[i] for i in rows]
+
+    def unlike(self, states: UnitStates) -> list[UnitId]:
+        """Return the units whose state memory reckons from other facts; unknown ones are none."""
+        if not self._units:
+            return []
+        rows = np.fromiter((self._rows.get(u, -1) for u in states.unit_ids), np.intp)
+        known, cells = rows >= 0, self._table
+        unlike = np.zeros(len(rows), np.bool_)
+        for name, column in _STANDING.items():
+            unlike |= cells[name][rows] != np.array(getattr(states, column))
+        return [states.unit_ids[i] for i in np.flatnonzero(unlike & known).tolist()]
+
+    def holds(self, row: UnitRow) -> bool:
+        """Say whether a known unit is as the store says, but for what phones and time change."""
+        i, cells = self._rows[row.unit.id], self._table
+        kept = {**msgspec.structs.asdict(row), "disabled": row.unit.disabled}
+        same = all(cells[name][i] == kept[fact] for name, fact in _KEPT.items())
+        return same and self._units[i] == row.unit
 
     # What phones say. ------------------------------------------------------------------------
 
@@ -225,25 +286,38 @@ class Fleet:
         i = self._rows.get(unit_id)
         if i is None or fix.at_s <= self._table["fix_s"][i]:
             return
+        course = self._course(i, fix)
         self._place(i, fix.lon, fix.lat, fix.acc_m)
         self._table["fix_s"][i] = fix.at_s
-        self._stand(i)
+        self._stand(i, *course)
         self._moved.add(i)
+
+    def _course(self, i: int, fix: Fix) -> tuple[float, float]:
+        """Return where a motor is heading (degrees from north) and how fast; NaN where unknown."""
+        cells = self._table
+        passed_s = fix.at_s - float(cells["fix_s"][i])
+        if int(cells["moves"][i]) not in MOTORS or passed_s > COURSE_S:
+            return nan, nan
+        before = Point(float(cells["lon"][i]), float(cells["lat"][i]))
+        moved_m = metres(before, Point(fix.lon, fix.lat))
+        if moved_m < MOVED_M:
+            return nan, nan
+        east = remainder(fix.lon - before.lon, 360.0) * cos(radians(fix.lat))
+        return degrees(atan2(east, fix.lat - before.lat)), moved_m / passed_s
 
     def _place(self, i: int, lon: float, lat: float, acc_m: float) -> None:
         self._table["lon"][i], self._table["lat"][i] = lon, lat
         self._table["acc_m"][i] = acc_m
 
-    def _stand(self, i: int) -> None:
+    def _stand(self, i: int, heading_deg: float = nan, speed_mps: float = nan) -> None:
         """Let a unit stand where it is found: at its fix while that is fresh, else at home."""
         cells = self._table
         fix_s = float(cells["fix_s"][i])
         fresh = fix_s >= self._seen_s - FRESH_S
         self._stale_s = min(self._stale_s, fix_s + FRESH_S) if fresh else self._stale_s
         lon, lat = ("lon", "lat") if fresh else ("home_lon", "home_lat")
-        at_lon, at_lat = float(cells[lon][i]), float(cells[lat][i])
-        cells["at_lon"][i], cells["at_lat"][i] = at_lon, at_lat
-        self._cells.put(i, at_lon, at_lat)
+        place = float(cells[lon][i]), float(cells[lat][i])
+        self._standings.put(i, *place, int(cells["moves"][i]), heading_deg, speed_mps)
 
     def _stand_all(self, now_s: float) -> None:
         """Let all units stand where they are found at an instant, and note till when that holds."""
@@ -267,27 +341,39 @@ class Fleet:
         if i is not None:
             self._table["quiet"][i] += change
 
-    def to_keep(self) -> list[tuple[UnitId, Point, float, float]]:
+    def moved(self) -> int:
+        """Return how many units have a fix that was not looked at for writing down."""
+        return len(self._moved)
+
+    def to_keep(self, most: int = 1_000_000) -> list[tuple[UnitId, Point, float, float]]:
         """Return units whose position is worth writing down: moved far enough, or kept long ago.
 
-        Each with its place, accuracy in metres and the instant of the fix in seconds.
+        Each with its place, accuracy in metres and the instant of the fix in seconds. At most so
+        many of those that `moved` counts are looked at; the others are left for the next time.
         """
-        kept = []
-        for i in sorted(self._moved):
-            row = self._table.row(i)
-            if self._worth_keeping(row):
-                place = Point(float(row["lon"]), float(row["lat"]))
-                self._table["kept_lon"][i], self._table["kept_lat"][i] = place
-                self._table["kept_s"][i] = row["fix_s"]
-                kept.append((self._units[i].id, place, float(row["acc_m"]), float(row["fix_s"])))
-        self._moved.clear()
-        return kept
+        looked_at = sorted(self._moved)[:most]
+        self._moved.difference_update(looked_at)
+        rows = np.array(looked_at, np.intp)
+        rows = rows[self._worth_keeping(rows)]
+        for kept, now in (("kept_lon", "lon"), ("kept_lat", "lat"), ("kept_s", "fix_s")):
+            self._table[kept][rows] = self._table[now][rows]
+        lons, lats, accs, fixes = (
+            self._table[name][rows].tolist() for name in ("lon", "lat", "acc_m", "fix_s")
+        )
+        places = map(Point, lons, lats)
+        ids = [self._ids[i] for i in rows.tolist()]
+        return list(zip(ids, places, accs, fixes, strict=True))
 
-    def _worth_keeping(self, row: Row) -> bool:
-        if row["fix_s"] - row["kept_s"] >= KEPT_S:
-            return True
-        here = Point(float(row["lon"]), float(row["lat"]))
-        return metres(here, Point(float(row["kept_lon"]), float(row["kept_lat"]))) > MOVED_M
+    def _worth_keeping(self, rows: NDArray[np.intp]) -> Bools:
+        """Say which moved far enough, on a plane: a tenth of a metre off at `MOVED_M`."""
+        lon, lat, kept_lon, kept_lat, fix_s, kept_s = (
+            self._table[name][rows]
+            for name in ("lon", "lat", "kept_lon", "kept_lat", "fix_s", "kept_s")
+        )
+        east = (lon - kept_lon) * np.cos(np.radians(lat))
+        moved_m = np.hypot(east, lat - kept_lat) * DEGREE_M
+        worth: Bools = (fix_s - kept_s >= KEPT_S) | (moved_m > MOVED_M)
+        return worth
 
     # What the desk asks. ---------------------------------------------------------------------
 
@@ -300,59 +386,60 @@ class Fleet:
         """Return the ETAs to a place of all in time, from their fresh fix or else home post."""
         if not self._seen_s <= now_s <= self._stale_s:
             self._stand_all(now_s)
-        rows, cells = self._around(place, limit_s), self._table
-        lons, lats = cells["at_lon"][rows], cells["at_lat"][rows]
-        reach = self.model.etas(place, lons, lats, cells["moves"][rows], limit_s)
-        return Near(len(self), rows, reach)
+        return Near(len(self), partial(self._standings.reach, place), limit_s)
 
-    def _around(self, place: Point, limit_s: float) -> NDArray[np.int64]:
-        """Return the rows of all that could be in time, where the model knows such a bound."""
-        if isinstance(self.model, Bounded):
-            return self._cells.near(Box.around(place, self.model.within_m(limit_s)))
-        return np.arange(len(self))
+    def warm(self) -> None:
+        """Compile what searches run on, or load it from its cache: once at the start."""
+        self.model.warm()
+        none = np.zeros(0)
+        near = np.zeros(0, np.int64), Reach(none, none)
+        sift(near, 0.0, self._facts, self._terms(_mask(()), frozenset(), 0.0), 1)
+
+    def settle(self) -> int:
+        """Work off the positions that came since; return how many. A search does it by itself.
+
+        To be called some times a second, so that no search has much to do.
+        """
+        return self._standings.settle()
 
     def columns(self, rows: NDArray[np.intp], excluded: frozenset[UnitId], now_s: float) -> Columns:
         """Return the facts matching needs, for some rows."""
-        part = {name: self._table[name][rows] for name in _MATCHED}
-        barred = [self._rows[u] for u in excluded if u in self._rows]
-        fresh = part["fix_s"] >= now_s - FRESH_S
-        grace = now_s < self._started_s + GRACE_S
-        return Columns(
-            disabled=part["disabled"],
-            on_duty=part["on_duty"],
-            min_crew=part["min_crew"],
-            capabilities=part["capabilities"],
-            engaged=part["engaged"],
-            offered=part["offered"],
-            excluded=np.isin(rows, barred) if barred else np.zeros(len(rows), np.bool_),
-            fresh=fresh | part["fixed"],
-            reachable=(part["online"] > 0) | (self.wakes & (part["pushable"] > 0)) | grace,
+        return columns(rows, self._facts, self._terms(mask(()), excluded, now_s))
+
+    def _terms(self, need: np.uint64, excluded: frozenset[UnitId], now_s: float) -> Terms:
+        known = [self._rows[u] for u in excluded if u in self._rows] if excluded else None
+        return Terms(
+            need=need,
+            barred=np.array(known, np.int64) if known else NOBODY,
+            fresh_s=now_s - FRESH_S,
+            wakes=self.wakes,
+            grace=now_s < self._started_s + GRACE_S,
         )
 
     def candidate(self, i: int, reach: Near, now_s: float) -> Candidate:
         """Return one row as a candidate."""
-        eta_s, distance_m = reach.of(i)
-        return self._candidates([i], [eta_s], [distance_m], now_s)[0]
+        (eta_s, distance_m), cells = reach.of(i), self._table
+        accepts, offers, asked = ([int(cells[n][i])] for n in ("accepts", "offers", "asked"))
+        fix_s = [float(cells["fix_s"][i])]
+        best = Best([i], accepts, offers, asked, [eta_s], [distance_m], fix_s)
+        return self._candidates(best, reach.quality, now_s)[0]
 
-    def _candidates(
-        self, rows: list[int], eta_s: list[float], distance_m: list[float], now_s: float
-    ) -> tuple[Candidate, ...]:
+    def _candidates(self, best: Best, quality: Quality, now_s: float) -> tuple[Candidate, ...]:
         """Return some rows as candidates, in their order."""
-        facts = (self._table[name][rows].tolist() for name in _TOLD)
-        stale_s, quality = now_s - FRESH_S, self.model.quality
+        stale_s, ids = now_s - FRESH_S, self._ids
         return tuple(
-            Candidate(
-                unit_id=self._units[i].id,
-                eta_s=eta,
-                distance_m=distance,
-                quality=quality,
-                accept_rate=accept_rate(accepts, offers),
-                asked_24h=asked,
-                at_home=fix_s < stale_s,
-            )
-            for i, eta, distance, accepts, offers, asked, fix_s in zip(
-                rows, eta_s, distance_m, *facts, strict=True
-            )
+            [
+                Candidate(
+                    unit_id=ids[i],
+                    eta_s=eta,
+                    distance_m=distance,
+                    quality=quality,
+                    accept_rate=accept_rate(accepts, offers),
+                    asked_24h=asked,
+                    at_home=fix_s < stale_s,
+                )
+                for i, accepts, offers, asked, eta, distance, fix_s in zip(*best, strict=True)
+            ]
         )
 
     def find(
@@ -365,17 +452,11 @@ class Fleet:
         most: int = MOST_CANDIDATES,
     ) -> Found:
         """Return who in the ring may be asked, best first, and how many may not, by reason."""
-        rows, eta_s, distance_m = reach.within(ring_s)
-        stopped = first_bars(self.columns(rows, excluded, now_s), mask(need.capabilities))
-        free = np.flatnonzero(stopped == FREE)
-        order = ranked(eta_s[free], self._table["asked"][rows[free]], most)
-        best = free[order]
-        return Found(
-            candidates=self._candidates(
-                rows[best].tolist(), eta_s[best].tolist(), distance_m[best].tolist(), now_s
-            ),
-            left_out=count_reasons(stopped),
-        )
+        near = reach.upto(ring_s)
+        terms = self._terms(_mask(need.capabilities), excluded, now_s)
+        best, left_out = sift(near, ring_s, self._facts, terms, most)
+        candidates = self._candidates(best, near[1].quality, now_s)
+        return Found(candidates=candidates, left_out=left_out)
 
     def capable(self, unit_id: UnitId, need: Need) -> bool:
         """Say whether a unit brings all that a need names."""
@@ -386,6 +467,34 @@ class Fleet:
     def row(self, unit_id: UnitId) -> int | None:
         """Return the row of a unit, for the arrays of a reach."""
         return self._rows.get(unit_id)
+
+    def ids(self, rows: NDArray[np.int64]) -> frozenset[UnitId]:
+        """Return the units of some rows."""
+        return frozenset(self._ids[i] for i in rows.tolist())
+
+    def footing(self, now_s: float) -> Footing:
+        """Return where all units are found, by row, and who of them may be asked; all copies."""
+        fresh, cells = self.fresh(now_s), self._table
+        every = np.arange(len(self))
+        bars = first_bars(self.columns(every, self.hidden, now_s), mask(()))
+        return Footing(
+            lons=np.where(fresh, cells["lon"], cells["home_lon"]),
+            lats=np.where(fresh, cells["lat"], cells["home_lat"]),
+            moves=cells["moves"].copy(),
+            rates=accept_rates(cells["accepts"], cells["offers"]),
+            free=bars == FREE,
+        )
+
+    @property
+    def hidden(self) -> frozenset[UnitId]:
+        """Return the units that are the service's own: no real incident knows them."""
+        return self._hidden
+
+    def at_hand(self, unit_ids: frozenset[UnitId]) -> Near:
+        """Return some units as standing at the place, wherever that is."""
+        rows = np.array(sorted(self._rows[u] for u in unit_ids), np.int64)
+        reach = Reach(np.full(len(rows), TURNOUT_S), np.zeros(len(rows)))
+        return Near(len(self), lambda _: (rows, reach), TURNOUT_S)
 
     # What people see. ------------------------------------------------------------------------
 
@@ -432,4 +541,4 @@ class Fleet:
         fresh, cells = self.fresh(now_s), self._table
         lons = np.where(fresh, cells["lon"], cells["home_lon"])
         lats = np.where(fresh, cells["lat"], cells["home_lat"])
-        return {self._units[i].id for i in np.flatnonzero(box.contains_many(lons, lats))}
+        return {self._ids[i] for i in np.flatnonzero(box.contains_many(lons, lats))}

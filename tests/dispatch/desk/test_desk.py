@@ -64,9 +64,11 @@ async def test_an_incident_is_opened_and_units_are_asked(station: Station) -> No
 
 
 async def test_a_decision_is_two_round_trips(station: Station) -> None:
-    """The load and the commit, whoever asks for it."""
-    outcome = await station.answered(station.body())
-    assert station.statements == [sql_of.LOAD, sql_of.COMMIT]
+    """The load and the commit, whoever asks for it; what is opened has nothing to be loaded."""
+    outcome = await station.answered(station.body(), station.once("c1"))
+    assert station.statements == [sql_of.COMMIT]
+    await station.answered(station.body(), station.once("c1"))
+    assert station.statements == [sql_of.COMMIT, sql_of.COMMIT, sql_of.LOAD]
     offer = view(outcome).offers[0]
     await station.phone(offer.unit_id)
     station.statements.clear()

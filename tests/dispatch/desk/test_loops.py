@@ -103,7 +103,7 @@ async def test_what_another_process_did_to_the_busy_is_read(start: Start) -> Non
     await one.cancel(case)
     unit_id = case.offers[0].unit_id
     assert later.desk.fleet.state(unit_id) is UnitState.OFFERED
-    await later.loops.reread_busy()
+    await later.loops.compare_states()
     assert later.desk.fleet.state(unit_id) is UnitState.AVAILABLE
     assert two.desk.fleet.state(unit_id) is UnitState.AVAILABLE
 

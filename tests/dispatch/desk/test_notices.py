@@ -1,5 +1,6 @@
 """Notices by the desk: who is addressed, a job that survives a crash, what phones say back."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +17,8 @@ from dispatch.core.errors import (
     NotFound,
     Unavailable,
 )
-from dispatch.desk.notices import BATCH
-from dispatch.ports import StoreAway
+from dispatch.desk.notices import BATCH, SLICE
+from dispatch.ports import Sealed, StoreAway
 from geo.datum import Datum, point_from_wgs84
 from geo.point import Point
 from schemas import wire
@@ -26,7 +27,7 @@ from schemas.notice import NoticeId, NoticeLevel
 from schemas.notices import NoticeView, Polygon, SendNotice
 from tests.dispatch.desk.conftest import Start
 from tests.dispatch.desk.line import Line
-from tests.dispatch.desk.station import DISPATCHER, FEED, STRANGER, Station
+from tests.dispatch.desk.station import DISPATCHER, FEED, STRANGER, Lane, Station
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 
@@ -104,6 +105,19 @@ async def test_no_transaction_writes_to_more_phones_than_a_batch(station: Statio
     assert BATCH == 500
     await sent(station)
     assert station.lane.pushed
+
+
+async def test_a_turn_of_the_loop_writes_to_few_phones(station: Station) -> None:
+    """Between two of them an offer is written: it waits behind no more frames than these."""
+    turns: list[int] = []
+
+    class Turns(Lane):
+        def push(self, sealed: Sequence[Sealed]) -> None:
+            turns.append(len(sealed))
+
+    station.desk.notices.send_through(Turns())
+    await sent(station)
+    assert turns == [SLICE] * (len(station.issued) // SLICE)
 
 
 async def test_a_polygon_chooses_the_units_that_stand_in_it(station: Station) -> None:

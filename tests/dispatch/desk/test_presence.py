@@ -22,17 +22,25 @@ class Told:
 
     def __init__(self) -> None:
         self.policies: list[tuple[str, str]] = []
+        self.located: list[str] = []
         self.closed: list[tuple[str, int]] = []
         self.resyncs = 0
 
     def refresh(self, device_id: DeviceId, frame: wire.ServerFrame) -> None:
-        """Note the situation of a policy."""
+        """Note the situation of a policy, or the question where the phone is."""
+        if isinstance(frame, wire.Locate):
+            self.located.append(device_id)
+            return
         assert isinstance(frame, wire.Policy)
         self.policies.append((device_id, frame.s or ""))
 
     def close_unit(self, unit_id: UnitId, code: int) -> None:
         """Note a unit cut off."""
         self.closed.append((unit_id, code))
+
+    def close_device(self, device_id: DeviceId, code: int) -> None:
+        """Note a phone cut off."""
+        self.closed.append((device_id, code))
 
     def resync(self) -> None:
         """Note it."""
@@ -95,6 +103,41 @@ async def test_a_phone_is_told_its_policy_by_what_its_unit_is_in_the_middle_of(
     ]
 
 
+async def test_a_phone_inside_a_ring_reports_more_often_until_somebody_goes(
+    station: Station, told: Told
+) -> None:
+    """Its unit was not asked; it may be next."""
+    case = await station.open()
+    asked = {offer.unit_id for offer in case.offers}
+    others = [p.unit for p in station.issued if p.unit in station.desk.rings]
+    bystander = next(unit_id for unit_id in others if unit_id not in asked)
+    identity = await connected(station, bystander)
+    assert station.phones.state(identity).policy.s == "ring"
+    assert CADENCES["ring"].every_s == 10
+    await station.accept(case)
+    assert told.policies == [(identity.device_id, "fixed")]
+    await station.cancel(case)
+    assert len(station.desk.rings) == 0
+
+
+async def test_phones_of_a_unit_whose_fix_is_too_old_are_asked_where_they_are(
+    station: Station, told: Told
+) -> None:
+    """Fifteen seconds after it was sent, and at every look; who is not here is not asked."""
+    case = await station.open()
+    identity = await connected(station, case.offers[0].unit_id)
+    await station.accept(case)
+    await station.pass_by(15)
+    assert told.located == [identity.device_id]
+    here = station.issued[0]
+    station.phones.fixes(identity, loc(station, here.lon, here.lat))
+    await station.pass_by(15)
+    assert told.located == [identity.device_id]
+    station.phones.disconnected(identity)
+    await station.pass_by(40)
+    assert told.located == [identity.device_id]
+
+
 async def test_a_phone_that_clocks_out_is_told_to_report_nothing(
     station: Station, told: Told
 ) -> None:
@@ -123,6 +166,7 @@ async def test_without_a_lane_nothing_is_said(station: Station) -> None:
     identity = await connected(station, unit_id)
     await station.say(unit_id, station.clock_out())
     station.phones.presence.resync()
+    station.phones.presence.locate([UnitId(unit_id)])
     assert station.phones.state(identity).policy.s == "off"
 
 

@@ -111,6 +111,18 @@ def test_a_later_version_replaces_a_case() -> None:
     assert board.incident_of_offer(offer(1, ONE).id) is None
 
 
+def test_versions_and_units_are_of_the_cases_that_are_not_over() -> None:
+    """To be compared with the store's, and told of what it says."""
+    board = Board()
+    board.put(Case(incident=incident(1, version=3), offers=(offer(1, ONE),)))
+    board.put(asked(2, TWO))
+    assert board.versions() == {IncidentId("i1"): 3, IncidentId("i2"): 1}
+    assert board.units(IncidentId("i1")) == {ONE}
+    board.put(Case(incident=incident(1, status=Status.CLOSED, version=4)))
+    assert board.versions() == {IncidentId("i2"): 1}
+    assert board.units(IncidentId("i1")) == set()
+
+
 def test_an_earlier_version_changes_nothing() -> None:
     """What is heard late is not believed; the same version is as good as the one known."""
     board = Board()

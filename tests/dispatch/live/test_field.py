@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from dispatch.core.fixes import Fix
 from dispatch.live.field import FleetField
 from dispatch.live.fleet import Fleet
-from geo.eta import MoveCodes, Quality, Reach, StraightLine
+from dispatch.live.told import Told
+from geo.eta import MoveCodes, Reach, StraightLine
 from geo.point import Floats, Point
 from schemas.base import UnitId
 from schemas.plan import Need
@@ -18,12 +21,11 @@ NOW_S = 1_000_000.0
 ONE, FAR = UnitId("u1"), UnitId("u2")
 
 
-class Counting:
+class Counting(StraightLine):
     """Straight lines, counted."""
 
-    quality = Quality.STRAIGHT_LINE
-
     def __init__(self) -> None:
+        super().__init__(compiled=False)
         self.searches = 0
 
     def etas(
@@ -31,7 +33,7 @@ class Counting:
     ) -> Reach:
         """Search once more."""
         self.searches += 1
-        return StraightLine().etas(target, lons, lats, moves, limit_s)
+        return super().etas(target, lons, lats, moves, limit_s)
 
 
 def row(unit_id: UnitId, lon: float, *capabilities: Capability) -> UnitRow:
@@ -49,11 +51,16 @@ def row(unit_id: UnitId, lon: float, *capabilities: Capability) -> UnitRow:
     return UnitRow(unit=unit, on_duty=1)
 
 
-def field(model: Counting | None = None) -> FleetField:
-    """Return the field around the scene: one unit on it with an AED, one 20 km away."""
+def fleet_of_two(model: Counting | None = None) -> Fleet:
+    """Return two units: one on the scene with an AED, one 20 km away."""
     fleet = Fleet(model or Counting())
     fleet.load([row(ONE, SCENE.lon, Capability.AED), row(FAR, SCENE.lon + 0.2)], NOW_S)
-    return FleetField(fleet, SCENE, NOW_S)
+    return fleet
+
+
+def field(model: Counting | None = None) -> FleetField:
+    """Return the field around the scene."""
+    return FleetField(fleet_of_two(model), SCENE, NOW_S)
 
 
 def test_candidates_are_who_in_the_ring_may_be_asked() -> None:
@@ -98,8 +105,27 @@ def test_a_units_state_is_the_fleets() -> None:
     assert seen.state(UnitId("u404")) is None
 
 
+def test_the_hidden_and_the_city_know_nothing_of_each_other() -> None:
+    """However near they are: no candidates, no state, no ETA."""
+    own = UnitId("canary")
+    fleet = Fleet(StraightLine())
+    hidden = replace(row(own, SCENE.lon), unit=replace(row(own, SCENE.lon).unit, juris="canary"))
+    fleet.load([hidden, row(ONE, SCENE.lon)], NOW_S)
+    views = (
+        (FleetField(fleet, SCENE, NOW_S), ONE, own),
+        (FleetField(fleet, Point(0, 0), NOW_S, hidden=True), own, ONE),
+    )
+    for seen, known, unknown in views:
+        found = seen.candidates(Need(), 180, frozenset()).candidates
+        assert [c.unit_id for c in found] == [known]
+        assert seen.state(known) is UnitState.AVAILABLE
+        assert seen.eta_s(known) == pytest.approx(30.0)
+        assert (seen.state(unknown), seen.candidate(unknown)) == (None, None)
+        assert math.isinf(seen.eta_s(unknown))
+
+
 def test_a_decision_costs_one_search() -> None:
-    """However often the field is asked; and none when it is not."""
+    """However often the field is asked; a second one for who is beyond the five-minute ring."""
     model = Counting()
     seen = field(model)
     seen.capable(ONE, Need())
@@ -108,3 +134,34 @@ def test_a_decision_costs_one_search() -> None:
         seen.candidates(Need(), ring_s, frozenset())
         seen.eta_s(ONE)
     assert model.searches == 1
+    seen.eta_s(FAR)
+    seen.eta_s(FAR)
+    assert model.searches == 2
+
+
+def test_a_position_is_as_old_as_its_fix() -> None:
+    """Without a fresh one, and of a unit nobody knows, nothing is known."""
+    fleet = Fleet(Counting())
+    fleet.load([row(ONE, SCENE.lon), row(FAR, SCENE.lon)], NOW_S)
+    fleet.fix(ONE, Fix(lon=SCENE.lon, lat=SCENE.lat, acc_m=5.0, at_s=NOW_S - 30))
+    around = FleetField(fleet, SCENE, NOW_S)
+    assert around.age_s(ONE) == 30
+    assert around.age_s(FAR) == around.age_s(UnitId("nobody")) == math.inf
+
+
+def test_what_a_router_told_is_ranked_alone_and_signed() -> None:
+    """Its candidates carry its name, and are not mixed with our own."""
+    told = Told("valhalla", {FAR: (120.0, 900.0)})
+    seen = FleetField(fleet_of_two(), SCENE, NOW_S, told=told)
+    found = seen.candidates(Need(), 300, frozenset())
+    assert [(c.unit_id, c.eta_s, c.told_by) for c in found.candidates] == [(FAR, 120.0, "valhalla")]
+    assert seen.eta_s(FAR) == 120.0
+
+
+def test_where_nobody_told_of_will_do_our_own_reckoning_takes_its_place() -> None:
+    """Better a unit by our own roads than none."""
+    told = Told("valhalla", {FAR: (120.0, 900.0)})
+    seen = FleetField(fleet_of_two(), SCENE, NOW_S, told=told)
+    found = seen.candidates(Need(), 300, frozenset({FAR}))
+    assert [(c.unit_id, c.told_by) for c in found.candidates] == [(ONE, "")]
+    assert seen.eta_s(ONE) == 30.0

@@ -12,13 +12,16 @@ from dispatch.core.events import Entry, Event
 from dispatch.core.fixes import Fix
 from dispatch.core.matching import Reason
 from dispatch.live.fleet import FRESH_S, GRACE_S, KEPT_S, Fleet
+from dispatch.ports import UnitStates
 from geo.eta import Moves, Quality, StraightLine
 from geo.point import Box, Point
+from geo.road_eta import RoadNetwork
 from schemas.base import UnitId
 from schemas.incident import OfferState
 from schemas.plan import Need
 from schemas.unit import Capability, Link, Position, Unit, UnitKind, UnitRow, UnitState
 from tests.fakes import START
+from tests.geo.net import net
 
 NOW_S: Final = START.timestamp()
 LATER_S: Final = NOW_S + GRACE_S
@@ -234,6 +237,66 @@ def test_the_busy_are_those_asked_or_engaged() -> None:
     assert units.busy() == [uid(2), uid(3)]
 
 
+def states(*rows: UnitRow) -> UnitStates:
+    """Return the states of units as the store tells them."""
+    return UnitStates(
+        unit_ids=[r.unit.id for r in rows],
+        engaged=[r.engaged for r in rows],
+        disabled=[r.unit.disabled for r in rows],
+        open_offers=[r.open_offers for r in rows],
+        on_duty=[r.on_duty for r in rows],
+        paused=[r.paused for r in rows],
+    )
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"engaged": True},
+        {"disabled": True},
+        {"open_offers": 1},
+        {"on_duty": 2},
+        {"paused": 1},
+    ],
+)
+def test_a_unit_of_which_the_store_says_otherwise_is_found(fact: dict[str, Any]) -> None:
+    """Whatever decides its state; a unit that memory does not know is none."""
+    units = fleet(row(1), row(2))
+    assert units.unlike(states(row(1), row(2), row(3))) == []
+    assert units.unlike(states(row(1), row(2, **fact), row(3, **fact))) == [uid(2)]
+    assert fleet().unlike(states(row(1))) == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "same"),
+    [
+        ({"engaged": True}, False),
+        ({"disabled": True}, False),
+        ({"name": "别名"}, False),
+        ({"accepts": 1}, False),
+        ({"pushable": 1}, False),
+        ({"asked_24h": 5}, True),
+        ({}, True),
+    ],
+)
+def test_a_unit_is_held_as_the_store_has_it(fact: dict[str, Any], *, same: bool) -> None:
+    """But for what goes by with time, and what phones say."""
+    units = fleet(row(1))
+    units.fix(uid(1), fix())
+    assert units.holds(row(1, **fact)) is same
+
+
+def test_hidden_units_stand_at_hand_wherever_the_place_is() -> None:
+    """They are the service's own; others are out of reach."""
+    units = fleet(row(1), row(2, juris="canary"))
+    assert units.hidden == {uid(2)}
+    near = units.at_hand(units.hidden)
+    assert near.within(180)[0].tolist() == [1]
+    assert near.of(0)[0] == float("inf")
+    units.load([row(1)], NOW_S)
+    assert units.hidden == frozenset()
+
+
 # What phones say. --------------------------------------------------------------------------------
 
 
@@ -298,6 +361,17 @@ def test_a_position_is_kept_when_the_unit_has_moved() -> None:
     assert [kept[3] for kept in units.to_keep()] == [NOW_S + 2]
 
 
+def test_so_many_positions_are_looked_at_and_no_more() -> None:
+    """The others wait for the next time, in their order; none is forgotten."""
+    units = fleet(*(row(n) for n in range(1, 6)))
+    for n in range(1, 6):
+        units.fix(uid(n), fix(NOW_S))
+    told = []
+    while units.moved():
+        told.append((units.moved(), [kept[0] for kept in units.to_keep(2)]))
+    assert told == [(5, [uid(1), uid(2)]), (3, [uid(3), uid(4)]), (1, [uid(5)])]
+
+
 def test_a_position_is_kept_when_it_was_not_for_a_minute() -> None:
     """A unit that stands still is known to stand there still."""
     units = fleet(row(1))
@@ -333,18 +407,63 @@ def test_a_unit_is_at_home_again_when_its_fix_is_old() -> None:
         assert sorted(found(units, now_s=late_s + at_s)[0]) == there
 
 
-def test_a_model_that_knows_no_bound_is_asked_about_everybody() -> None:
-    """It finds whom the one that does finds."""
+def test_positions_are_worked_off_before_a_search_or_sooner() -> None:
+    """Where a model has work with them; a straight line has none."""
+    units = fleet(row(1))
+    units.fix(uid(1), fix())
+    assert units.settle() == 0
 
-    class Unbounded:
-        """Straight lines that do not say how far is too far."""
+    roads = Fleet(RoadNetwork(net(((0, 0), (1, 0), (2, 0)))))
+    roads.warm()
+    roads.load([row(1), row(2)], NOW_S)
+    assert (roads.settle(), roads.settle()) == (2, 0)
+    roads.fix(uid(1), fix(lon=SCENE.lon + STEP))
+    assert found(roads)[0] == [uid(2), uid(1)]
+    assert roads.settle() == 0
 
-        quality = Quality.STRAIGHT_LINE
-        etas = StraightLine().etas
 
-    units = Fleet(Unbounded())
-    units.load([row(1), row(2, lon=SCENE.lon + 1)], NOW_S)
-    assert found(units)[0] == [uid(1)]
+def test_an_answer_by_road_says_so() -> None:
+    """Off the net it is a straight line's as a whole, and says that."""
+    roads = Fleet(RoadNetwork(net(((0, 0), (1, 0), (2, 0)))))
+    roads.load([row(1), row(2, lon=SCENE.lon + 0.1)], NOW_S)
+    beyond = Point(SCENE.lon + 0.1, SCENE.lat)
+    for place, quality, unit in (
+        (SCENE, Quality.NETWORK, uid(1)),
+        (beyond, Quality.STRAIGHT_LINE, uid(2)),
+    ):
+        near = roads.reach(place, NOW_S)
+        first, *others = roads.find(near, ANYBODY, 300, frozenset(), NOW_S).candidates
+        assert (first.unit_id, first.quality, others) == (unit, quality, [])
+        assert roads.candidate(0, near, NOW_S).quality is quality
+
+
+def test_a_motor_on_the_move_is_asked_to_turn_round() -> None:
+    """Going away it takes ten seconds longer than coming; on foot nobody minds, nor standing."""
+    road = tuple((float(n), 0.0) for n in range(-20, 21))
+    for moves, passed_s, more_s in (
+        (Moves.CAR, 5.0, 10.0),
+        (Moves.CAR, 60.0, 0.0),
+        (Moves.FOOT, 5.0, 0.0),
+    ):
+        roads = Fleet(RoadNetwork(net(road)))
+        away = SCENE.lon + 4 * STEP
+        roads.load([row(1, moves=moves), row(2, moves=moves)], NOW_S)
+        for number, before in ((1, away + STEP), (2, away - STEP)):
+            roads.fix(uid(number), fix(NOW_S, before))
+            roads.fix(uid(number), fix(NOW_S + passed_s, away))
+        coming_s, going_s = roads.reach(SCENE, NOW_S).eta_s.tolist()
+        assert going_s - coming_s == pytest.approx(more_s)
+
+
+def test_a_motor_that_hardly_moved_heads_nowhere() -> None:
+    """What a fix is off by is no course."""
+    roads = Fleet(RoadNetwork(net(((-20, 0), (20, 0)))))
+    roads.load([row(1, moves=Moves.CAR)], NOW_S)
+    roads.fix(uid(1), fix(NOW_S, SCENE.lon + STEP - STEP / 10))
+    roads.fix(uid(1), fix(NOW_S + 1, SCENE.lon + STEP))
+    here = Fleet(RoadNetwork(net(((-20, 0), (20, 0)))))
+    here.load([row(1, moves=Moves.CAR, lon=SCENE.lon + STEP)], NOW_S)
+    assert roads.reach(SCENE, NOW_S).eta_s == pytest.approx(here.reach(SCENE, NOW_S).eta_s)
 
 
 def test_the_way_of_moving_counts() -> None:
@@ -453,6 +572,25 @@ def test_capable_is_having_all_that_is_named() -> None:
     assert units.capable(uid(1), both)
     assert not units.capable(uid(1), Need(capabilities=(Capability.AED, Capability.FORK)))
     assert not units.capable(uid(2), Need())
+
+
+def test_the_whole_fleet_is_told_by_row() -> None:
+    """Where each is found, how it moves, how likely it says yes, and who is free."""
+    units = fleet(
+        row(1, offers=4, accepts=4),
+        row(2, engaged=True, moves=Moves.CAR),
+        row(3, on_duty=0),
+        row(4, lon=SCENE.lon + STEP),
+    )
+    units.fix(uid(4), fix(lon=SCENE.lon + 3 * STEP))
+    told = units.footing(NOW_S)
+    assert told.lons.tolist() == [SCENE.lon] * 3 + [SCENE.lon + 3 * STEP]
+    assert told.lats.tolist() == [SCENE.lat] * 4
+    assert told.moves.tolist() == [0, 4, 0, 0]
+    assert told.rates.tolist() == pytest.approx([0.7, 0.4, 0.4, 0.4])
+    assert told.free.tolist() == [True, False, False, True]
+    stale = units.footing(NOW_S + FRESH_S + 1)
+    assert stale.lons.tolist() == [SCENE.lon] * 3 + [SCENE.lon + STEP]
 
 
 # What people see. --------------------------------------------------------------------------------

@@ -1,0 +1,204 @@
+"""What a process holds in memory: filled from the store at start, and read again; a hint only."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from dispatch.auth import Keyring
+from dispatch.core.decision import Actor, Context
+from dispatch.core.hidden import is_hidden
+from dispatch.core.plans import plan_for
+from dispatch.desk.alarms import Alarms
+from dispatch.desk.closures import Closures
+from dispatch.desk.coverage import CityCoverage
+from dispatch.desk.in_flight import InFlight
+from dispatch.desk.notices import Notices
+from dispatch.desk.ring_maps import RingMaps
+from dispatch.desk.turns import Turns
+from dispatch.live.board import Board
+from dispatch.live.field import FleetField
+from dispatch.live.fleet import Fleet
+from dispatch.live.rings import NOBODY, Rings
+from dispatch.live.roster import Roster
+from dispatch.ports import Clock, Outbound, Sealed, Store
+from dispatch.telemetry import Metrics
+from geo.jurisdiction import JurisdictionIndex
+from geo.point import Point
+from schemas.base import DeviceId, IncidentId, UnitId
+from schemas.incident import Case, Incident, Status
+from schemas.unit import UnitRow
+from schemas.wire import Close
+
+LOOKING: Final = frozenset({Status.OPEN, Status.DISPATCHING})
+READS_MOST: Final = 3
+"""How often a unit that changes under a reader is read again at once."""
+
+
+class Nowhere:
+    """The lane of a process without phones."""
+
+    def push(self, sealed: Sequence[Sealed]) -> None:
+        """Leave the frames to the outbox."""
+
+    def close_unit(self, unit_id: UnitId, code: int) -> None:
+        """Close nothing."""
+
+    def close_device(self, device_id: DeviceId, code: int) -> None:
+        """Close nothing."""
+
+
+class Picture:
+    """Units, crews, cases and places as last read or committed; the store is right."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        fleet: Fleet,
+        board: Board,
+        roster: Roster,
+        keyring: Keyring,
+        metrics: Metrics,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.fleet = fleet
+        self.board = board
+        self.roster = roster
+        self.places = JurisdictionIndex(())
+        self.keyring = keyring
+        self.metrics = metrics
+        self.soon: set[IncidentId] = set()
+        self.reread: set[UnitId] = set()
+        self.unsure: set[IncidentId] = set()
+        self.poke = asyncio.Event()
+        self.notices = Notices(store=store, clock=clock, fleet=fleet, roster=roster)
+        self.alarms = Alarms(store=store, clock=clock)
+        self.ring_maps = RingMaps(fleet.model)
+        self.closures = Closures(
+            store=store, clock=clock, places=lambda: self.places, model=fleet.model
+        )
+        self.coverage = CityCoverage(
+            clock=clock,
+            fleet=fleet,
+            places=lambda: self.places,
+            closed=lambda: self.closures.changes,
+        )
+        self.registered = -1
+        self.store_answers = True
+        self._outbound: Outbound = Nowhere()
+        self._turns = Turns()
+        self.in_flight = InFlight()
+        self.alive: Callable[[], bool] = lambda: True
+        self.changed: Callable[[Iterable[UnitId]], None] = lambda _: None
+        self.rings = Rings()
+        self.locate: Callable[[Iterable[UnitId]], None] = lambda _: None
+        self.reread_all: Callable[[], None] = lambda: None
+
+    def ready(self) -> dict[str, bool]:
+        """Return what has to be true before anybody may rely on this process."""
+        return {"store": self.store_answers, "clocks": self.alive()}
+
+    # Read from the store. --------------------------------------------------------------------
+
+    async def recover(self) -> None:
+        """Fill memory from what is on disk."""
+        cases = await self.store.active_cases()
+        self.board.load(cases)
+        await self.notices.recover()
+        self.alarms.look()
+        await self.closures.recover()
+        await self.read_registered()
+        for case in cases:
+            self._ring(case)
+
+    async def read_registered(self) -> None:
+        """Take places, units, members and phones as they are registered; cut off the revoked."""
+        self.registered = await self.store.registered()
+        self.places = JurisdictionIndex(await self.store.jurisdictions())
+        now = self.clock.now()
+        self.fleet.load(await self.store.unit_rows(now), now.timestamp())
+        gone = self.roster.load(await self.store.identities(), await self.store.crews())
+        for device_id in gone:
+            self._outbound.close_device(device_id, Close.DEVICE_REVOKED)
+        self.reread_all()
+
+    async def refresh(self, unit_ids: Sequence[UnitId]) -> None:
+        """Take units and their crews as the store has them; later word on one is waited for."""
+        wanted = frozenset(unit_ids)
+        for _ in range(READS_MOST):
+            with self.in_flight.watching() as changed:
+                rows = await self.store.unit_rows(self.clock.now(), sorted(wanted))
+                members = await self.store.crews(sorted(wanted))
+            self._take([r for r in rows if r.unit.id not in changed])
+            self.roster.put(m for m in members if m.unit_id not in changed)
+            wanted = frozenset(wanted & changed)
+            if not wanted:
+                break
+        self.reread |= wanted
+        self.changed(unit_ids)
+
+    def _take(self, rows: Iterable[UnitRow]) -> None:
+        """Take units as they were read; what was read before that is known to be older."""
+        for row in rows:
+            with self.in_flight.changing([row.unit.id]):
+                if row.unit.id in self.fleet:
+                    self.fleet.put(row)
+
+    def take(self, case: Case) -> None:
+        """Take a case as the store has it, unless memory holds a later one."""
+        incident_id = case.incident.id
+        before = self.board.units(incident_id)
+        self.board.put(case)
+        self.changed(before | self.board.units(incident_id) | self._ring(case))
+
+    def _ring(self, case: Case) -> set[UnitId]:
+        """Note who stands inside the ring of a case; return whose situation is another by it."""
+        return self.rings.put(case.incident.id, self._inside(case.incident))
+
+    def _inside(self, incident: Incident) -> frozenset[UnitId]:
+        """Return who stands inside the ring of an incident that looks for units."""
+        if incident.status not in LOOKING or is_hidden(incident.juris):
+            return NOBODY
+        place = Point(incident.lon, incident.lat)
+        near = self.fleet.reach(place, self.clock.now().timestamp(), incident.ring_s)
+        return self.fleet.ids(near.within(incident.ring_s)[0])
+
+    async def catch_up(self) -> None:
+        """Read again what may have been committed without an answer: cases, units, streams."""
+        while self.unsure:
+            incident_id = min(self.unsure)
+            case = (await self.store.load(incident_id, None)).case
+            await self.read_registered()
+            if case is not None:
+                self.board.put(case)
+            self.unsure.discard(incident_id)
+
+    # The way to phones. ----------------------------------------------------------------------
+
+    def send_through(self, outbound: Outbound) -> None:
+        """Hand committed frames to this lane from now on; until then they wait in the outbox."""
+        self._outbound = outbound
+        self.notices.send_through(outbound)
+
+    def cut_off(self, device_id: DeviceId) -> None:
+        """Close the socket of a phone that is revoked, or enrolled anew."""
+        self._outbound.close_device(device_id, Close.DEVICE_REVOKED)
+
+    def cut_off_unit(self, unit_id: UnitId) -> None:
+        """Close the sockets of a unit that is disabled."""
+        self._outbound.close_unit(unit_id, Close.UNIT_DISABLED)
+
+    # What a decision goes by. ----------------------------------------------------------------
+
+    def _context(self, incident: Incident, actor: Actor) -> Context:
+        now = self.clock.now()
+        place = Point(incident.lon, incident.lat)
+        return Context(
+            now=now,
+            actor=actor,
+            plan=plan_for(incident.kind, incident.priority),
+            field=FleetField(self.fleet, place, now.timestamp(), hidden=is_hidden(incident.juris)),
+            new_id=self.clock.new_id,
+        )

@@ -1,0 +1,215 @@
+"""Who of those near may be asked, and the best of them: `core.matching` in one pass.
+
+The bars and the order are those of `dispatch.core.matching`, whose functions do the same where
+nothing is compiled; tests hold the two together.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dispatch.core.matching import BARS, FREE, STEP_S, Bools, Columns, Reason, first_bars, ranked
+from geo.compiled import COMPILED, Array, compiled
+from geo.point import Floats
+from geo.standing import Reach, Rows
+
+_REASONS: Final = tuple(reason for reason, _ in BARS)
+
+
+class Facts(NamedTuple):
+    """What a match asks of units: a column a fact, a row a unit of the fleet."""
+
+    disabled: Bools
+    on_duty: NDArray[np.int16]
+    min_crew: NDArray[np.int16]
+    capabilities: NDArray[np.uint64]
+    engaged: Bools
+    offered: NDArray[np.int16]
+    fix_s: Floats
+    fixed: Bools
+    online: NDArray[np.int16]
+    pushable: NDArray[np.int16]
+    asked: NDArray[np.int32]
+    accepts: NDArray[np.int32]
+    offers: NDArray[np.int32]
+
+
+class Terms(NamedTuple):
+    """What they must bring, and what counts at this moment."""
+
+    need: np.uint64
+    barred: Rows
+    """Who was asked before, and may not be again."""
+    fresh_s: float
+    """The instant since when a fix is fresh."""
+    wakes: bool
+    """Whether a phone that is not connected can be woken."""
+    grace: bool
+    """Whether every phone counts as reachable."""
+
+
+class Best(NamedTuple):
+    """The best, best first, and what they tell of themselves."""
+
+    rows: list[int]
+    accepts: list[int]
+    offers: list[int]
+    asked: list[int]
+    eta_s: list[float]
+    distance_m: list[float]
+    fix_s: list[float]
+
+
+class Sifted(NamedTuple):
+    """Who may be asked, and how many others were stopped by what."""
+
+    best: Best
+    left_out: dict[Reason, int]
+
+
+def sift(
+    near: tuple[Rows, Reach],
+    ring_s: float,
+    facts: Facts,
+    terms: Terms,
+    most: int,
+    *,
+    compiled: bool = COMPILED,
+) -> Sifted:
+    """Return who inside a ring may be asked, at most so many, and count who may not."""
+    if not compiled:
+        return _sifted(near, ring_s, facts, terms, most)
+    rows, (eta_s, distance_m, _) = near
+    places, steps = np.empty(most, np.int64), np.empty(most)
+    numbers, ways = np.empty((4, most), np.int64), np.empty((3, most))
+    counts = np.zeros(len(_REASONS), np.int64)
+    found = (rows, eta_s, distance_m, float(ring_s), *facts, *terms)
+    kept = sieve(*found, places, steps, numbers, ways, counts)
+    return Sifted(Best(*numbers[:, :kept].tolist(), *ways[:, :kept].tolist()), _told(counts))
+
+
+def _sifted(
+    near: tuple[Rows, Reach], ring_s: float, facts: Facts, terms: Terms, most: int
+) -> Sifted:
+    """Do it pass by pass."""
+    inside = np.flatnonzero(near[1].eta_s <= ring_s)
+    rows, eta_s = near[0][inside], near[1].eta_s[inside]
+    stopped = first_bars(columns(rows, facts, terms), terms.need)
+    free = np.flatnonzero(stopped == FREE)
+    best = free[ranked(eta_s[free], facts.asked[rows[free]], most)]
+    counts = np.bincount(stopped[stopped != FREE], minlength=len(_REASONS))
+    of = rows[best]
+    numbers = (of, facts.accepts[of], facts.offers[of], facts.asked[of])
+    ways = (eta_s[best], near[1].distance_m[inside[best]], facts.fix_s[of])
+    return Sifted(Best(*(each.tolist() for each in (*numbers, *ways))), _told(counts))
+
+
+def _told(counts: NDArray[np.int64]) -> dict[Reason, int]:
+    return {reason: n for reason, n in zip(_REASONS, counts.tolist(), strict=True) if n}
+
+
+def columns(rows: Rows, facts: Facts, terms: Terms) -> Columns:
+    """Return the facts of some rows as matching takes them."""
+    woken = (facts.online[rows] > 0) | (terms.wakes & (facts.pushable[rows] > 0)) | terms.grace
+    return Columns(
+        disabled=facts.disabled[rows],
+        on_duty=facts.on_duty[rows],
+        min_crew=facts.min_crew[rows],
+        capabilities=facts.capabilities[rows],
+        engaged=facts.engaged[rows],
+        offered=facts.offered[rows],
+        excluded=np.isin(rows, terms.barred),
+        fresh=(facts.fix_s[rows] >= terms.fresh_s) | facts.fixed[rows],
+        reachable=woken,
+    )
+
+
+@compiled
+def sieve(  # noqa: PLR0912, PLR0915 - one loop, kept in one piece for the compiler
+    rows: Array,
+    eta_s: Array,
+    distance_m: Array,
+    ring_s: float,
+    disabled: Array,
+    on_duty: Array,
+    min_crew: Array,
+    capabilities: Array,
+    engaged: Array,
+    offered: Array,
+    fix_s: Array,
+    fixed: Array,
+    online: Array,
+    pushable: Array,
+    asked: Array,
+    accepts: Array,
+    offers: Array,
+    need: Array,
+    barred: Array,
+    fresh_s: float,
+    wakes: bool,
+    grace: bool,
+    best: Array,
+    steps: Array,
+    numbers: Array,
+    ways: Array,
+    counts: Array,
+) -> int:
+    """Write the best in order, and how many each bar stopped first; return how many are best."""
+    kept = 0
+    for i in range(len(rows)):
+        if not eta_s[i] <= ring_s:
+            continue
+        row = rows[i]
+        stopped = -1
+        if disabled[row]:
+            stopped = 0
+        elif on_duty[row] < min_crew[row]:
+            stopped = 1
+        elif capabilities[row] & need != need:
+            stopped = 2
+        elif engaged[row]:
+            stopped = 3
+        elif offered[row] > 0:
+            stopped = 4
+        else:
+            for one in barred:
+                if one == row:
+                    stopped = 5
+            if stopped < 0 and not (fix_s[row] >= fresh_s or fixed[row]):
+                stopped = 6
+            if stopped < 0 and not (online[row] > 0 or (wakes and pushable[row] > 0) or grace):
+                stopped = 7
+        if stopped >= 0:
+            counts[stopped] += 1
+            continue
+        step = eta_s[i] // STEP_S
+        place = kept
+        while place > 0:
+            other = best[place - 1]
+            if steps[place - 1] < step:
+                break
+            if steps[place - 1] == step:
+                if asked[rows[other]] < asked[row]:
+                    break
+                if asked[rows[other]] == asked[row] and eta_s[other] <= eta_s[i]:
+                    break
+            if place < len(best):
+                best[place] = other
+                steps[place] = steps[place - 1]
+            place -= 1
+        if place < len(best):
+            best[place] = i
+            steps[place] = step
+            kept = min(kept + 1, len(best))
+    for place in range(kept):
+        i = best[place]
+        row = rows[i]
+        numbers[0, place] = row
+        numbers[1, place] = accepts[row]
+        numbers[2, place] = offers[row]
+        numbers[3, place] = asked[row]
+        ways[0, place] = eta_s[i]
+        ways[1, place] = distance_m[i]
+        ways[2, place] = fix_s[row]
+    return kept
