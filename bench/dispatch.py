@@ -1,12 +1,10 @@
 """From the call to the offer: POST until a phone has it, a whole city online."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -16,17 +14,13 @@ import numpy as np
 
 from bench.harness.child import Child, child
 from bench.harness.result import Found, Mark, Row
-from dispatch.auth import KEY_PREFIX, Role, token_hash
-from dispatch.cli.city import IssuedPhone, register
+from bench.harness.running import SEED, running
+from dispatch.auth import Role
+from dispatch.cli.city import IssuedPhone
 from dispatch.cli.phone_fleet import PhoneFleet
-from dispatch.cli.serve import Worker, database, listener, raise_open_files
-from dispatch.clock import SystemClock, new_token
+from dispatch.clock import SystemClock
 from dispatch.phone.diary import Diary
-from dispatch.settings import Settings
-from dispatch.store.registry import registry
 from geo.city import City
-from geo.city.build import build
-from schemas.base import KeyId
 
 MOST_S: Final = 200.0
 UNITS: Final = 23_334
@@ -39,7 +33,6 @@ CALLS: Final = 200
 CALL_EVERY_S: Final = 0.15
 WARM_S: Final = 3.0
 CONNECT_S: Final = 90.0
-SEED: Final = 20241
 ONLINE_SHARE: Final = 0.999
 PAYLOAD: Final = b"x" * 256
 """As long as an offer frame is."""
@@ -174,48 +167,17 @@ def _fixes(load: Load) -> int:
 async def loaded(scale: float) -> AsyncIterator[Load]:
     """Run everything in a folder of its own; all of it is ended and removed."""
     units, phones = max(60, int(UNITS * scale)), max(50, int(PHONES * scale))
-    raise_open_files()
-    clock, key = SystemClock(), new_token(KEY_PREFIX)
-    with tempfile.TemporaryDirectory(prefix="kapok-bench-") as name:
-        folder = Path(name)
-        async with database(Settings(data=folder), asyncio.Event()) as dsn:
-            city = await asyncio.to_thread(build, SEED, units)
-            issued = await _registered(dsn, city, phones, key, clock)
-            connection = await asyncpg.connect(dsn)
-            await connection.execute("create table bench_commit (at timestamptz default now())")
-            try:
-                async with (
-                    _service(dsn, folder) as url,
-                    _phones(issued, max(10, int(TALKING * scale)), url) as (fleet, talkers),
-                    _beside(url, key) as (client, echo),
-                ):
-                    yield Load(city, client, fleet, talkers, connection, echo, clock)
-            finally:
-                await connection.close()
-
-
-async def _registered(
-    dsn: str, city: City, phones: int, key: str, clock: SystemClock
-) -> list[IssuedPhone]:
-    async with registry(dsn) as opened:
-        issued = await register(opened, city, phones, clock.new_id, lambda *_: None)
-        await opened.put_key(KeyId(clock.new_id()), "bench", Role.DISPATCHER, "gz", token_hash(key))
-    return issued
-
-
-@asynccontextmanager
-async def _service(dsn: str, folder: Path) -> AsyncIterator[str]:
-    """Run a worker as `kapok serve` does."""
-    stop = asyncio.Event()
-    with listener("127.0.0.1", 0) as port, (folder / "service.log").open("wb") as log:
-        worker = Worker(dsn, port, log_file=log)
-        running = asyncio.create_task(worker.run(stop))
+    async with (
+        running(units, phones, Role.DISPATCHER) as service,
+        _phones(service.issued, max(10, int(TALKING * scale)), service.url) as (fleet, talkers),
+        _beside(service.url, service.key) as (client, echo),
+    ):
+        connection = await asyncpg.connect(service.dsn)
         try:
-            await worker.ready.wait()
-            yield worker.url
+            await connection.execute("create table bench_commit (at timestamptz default now())")
+            yield Load(service.city, client, fleet, talkers, connection, echo, SystemClock())
         finally:
-            stop.set()
-            await running
+            await connection.close()
 
 
 @asynccontextmanager

@@ -24,7 +24,12 @@ PHONES: Final = 19_000
 FIXES_PER_S: Final = 2_300
 CONNECT_S: Final = 90.0
 WARM_S: Final = 3.0
-NOTICES: Final = 5
+NOTICES_LEAST: Final = 5
+NOTICES_MOST: Final = 12
+CALLS_LEAST: Final = 30
+"""Calls without a notice, and beside one: of fewer the ratios mean nothing."""
+SKETCH: Final = 0.1
+"""Below this share of all sizes one only looks whether it runs."""
 CALL_EVERY_S: Final = 0.1
 CALMS_S: Final = 3.0
 """How long calls come in without a notice, between two notices."""
@@ -65,42 +70,40 @@ class Calls(NamedTuple):
 def measure(scale: float) -> Found:
     """Send notices in turn, calls coming in before and meanwhile."""
     phones = max(50, int(PHONES * scale))
-    sent, calls, offers = asyncio.run(_measure(scale, phones, NOTICES if scale >= 1 else 2))
+    sent, calls, offers = asyncio.run(_measure(scale, phones))
     calm, beside, after = (_waits(opened, offers) for opened in calls)
     without = Row.of("POST received until the first offer is written, no notice", calm, MS)
     meanwhile = Row.of("the same while a notice is sent", beside, MS)
-    last = Row.of(f"POST of a notice until the last of {phones:,} phones has it", _last(sent), "s")
-    p99 = _times(meanwhile.p99, without.p99)
+    last = [notice.last_s for notice in sent]
+    all_told = Row.of(f"POST of a notice until the last of {phones:,} phones has it", last, "s")
+    missed = float(sum(phones - notice.phones for notice in sent))
+    median, p99 = ratio(meanwhile, without), _times(meanwhile.p99, without.p99)
     return Found(
         rows=[
+            Row.count("notices sent", len(sent), "notices"),
             Row.of("POST of a notice until the first phone has it", [s.first_s for s in sent], "s"),
-            last,
-            Row.count("phones that did not hear a notice", _missed(sent, phones), "phones"),
+            all_told,
+            Row.count("phones that did not hear a notice", missed, "phones"),
             without,
             meanwhile,
             Row.of("the same while it is acknowledged", after, MS),
+            Row.count("the slowest offer without a notice", max(calm, default=0.0), MS),
+            Row.count("the slowest offer while a notice is sent", max(beside, default=0.0), MS),
             Row.count("incidents called in without a notice", len(calm), "incidents"),
             Row.count("incidents called in while one was sent", len(beside), "incidents"),
         ],
         ratios={
-            "offers beside a notice to without, median": ratio(meanwhile, without),
+            "offers beside a notice to without, median": median,
             "offers beside a notice to without, p99": p99,
         },
         marks={
-            "last phone has the notice, s": Mark.at_most(3.0, last.median),
-            "phones that did not hear a notice": Mark.at_most(0.0, _missed(sent, phones)),
-            "offers meanwhile, median": Mark.at_most(2.0, ratio(meanwhile, without)),
+            "last phone has the notice, s, median": Mark.at_most(3.0, all_told.median),
+            "last phone has the notice, s, slowest notice": Mark.at_most(3.0, max(last)),
+            "phones that did not hear a notice": Mark.at_most(0.0, missed),
+            "offers meanwhile, median": Mark.at_most(2.0, median),
             "offers meanwhile, p99": Mark.at_most(2.0, p99),
         },
     )
-
-
-def _last(sent: list[Sent]) -> list[float]:
-    return [notice.last_s for notice in sent]
-
-
-def _missed(sent: list[Sent], phones: int) -> float:
-    return float(sum(phones - notice.phones for notice in sent))
 
 
 def _times(ours: float | None, floor: float | None) -> float | None:
@@ -112,14 +115,11 @@ def _waits(opened: dict[str, float], offers: dict[str, list[float]]) -> list[flo
     return [offers[iid][0] - at for iid, at in opened.items() if iid in offers]
 
 
-async def _measure(
-    scale: float, phones: int, notices: int
-) -> tuple[list[Sent], Calls, dict[str, list[float]]]:
+async def _measure(scale: float, phones: int) -> tuple[list[Sent], Calls, dict[str, list[float]]]:
     units = max(60, int(UNITS * scale))
     async with running(units, phones, Role.COMMANDER) as service, _loaded(service) as load:
         load.talkers.ask("begin", per_s=max(1.0, FIXES_PER_S * scale))
-        await asyncio.sleep(WARM_S)
-        sent, calls = await _turns(load, phones, notices, 1.0 if scale >= 1 else 0.1)
+        sent, calls = await _turns(load, phones, whole=scale >= SKETCH)
         await asyncio.sleep(WARM_S)
         return sent, calls, load.talkers.ask("offers")["offers"]
 
@@ -139,18 +139,31 @@ async def _loaded(service: Running) -> AsyncIterator[Load]:
             yield Load(service, talkers, client, SystemClock())
 
 
-async def _turns(load: Load, phones: int, notices: int, share: float) -> tuple[list[Sent], Calls]:
-    """Call in incidents at an even rate, in turn without a notice, beside one, and after it."""
+async def _turns(load: Load, phones: int, *, whole: bool) -> tuple[list[Sent], Calls]:
+    """Call in incidents at an even rate, in turn without a notice, beside one, and after it.
+
+    The first calls are not counted: a process loads what it needs when it is first needed.
+    """
     dice = np.random.default_rng(SEED)
-    places = iter(load.running.city.incident_places(dice, int(notices * 100 / CALL_EVERY_S)))
+    cycle_s = CALMS_S + HEARD_WITHIN_S + ACKNOWLEDGED_S
+    most = int((WARM_S + NOTICES_MOST * cycle_s) / CALL_EVERY_S)
+    places = iter(load.running.city.incident_places(dice, most))
     sent, calls = [], Calls({}, {}, {})
-    for _ in range(notices):
+    share = 1.0 if whole else 0.1
+    await _call(load, places, {}, _wait(share * WARM_S))
+    for _ in range(NOTICES_MOST):
         await _call(load, places, calls.calm, _wait(share * CALMS_S))
         telling = asyncio.create_task(_notice(load, phones))
         await _call(load, places, calls.beside, telling)
         sent.append(await telling)
         await _call(load, places, calls.after, _wait(share * ACKNOWLEDGED_S))
+        if len(sent) >= NOTICES_LEAST and (not whole or _enough(calls)):
+            break
     return sent, calls
+
+
+def _enough(calls: Calls) -> bool:
+    return min(len(calls.calm), len(calls.beside)) >= CALLS_LEAST
 
 
 def _wait(seconds: float) -> asyncio.Task[None]:

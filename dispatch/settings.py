@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,6 +30,8 @@ class Settings(Record, frozen=True, kw_only=True):
     data: Path = Path(".kapok")
     database_url: str | None = None
     roads: Path | None = None
+    road_hours: Path | None = None
+    router_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8110
     oldest_apps: Annotated[str, msgspec.Meta(pattern=OLDEST_APPS)] = ""
@@ -37,12 +39,15 @@ class Settings(Record, frozen=True, kw_only=True):
     push_secret: Secret | None = None
     push_allow: str = ""
     sms_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 100
+    canary: Literal["on", "off"] = "on"
 
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "KAPOK_DATA": "data",
     "DATABASE_URL": "database_url",
     "KAPOK_ROADS": "roads",
+    "KAPOK_ROAD_HOURS": "road_hours",
+    "ROUTER_URL": "router_url",
     "KAPOK_HOST": "host",
     "KAPOK_PORT": "port",
     "KAPOK_OLDEST_APPS": "oldest_apps",
@@ -50,6 +55,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "KAPOK_PUSH_SECRET": "push_secret",
     "KAPOK_PUSH_ALLOW": "push_allow",
     "KAPOK_SMS_PER_HOUR": "sms_per_hour",
+    "KAPOK_CANARY": "canary",
 }
 """Environment variable → field."""
 FILED: Final = ("KAPOK_PUSH_URL", "KAPOK_PUSH_SECRET")
@@ -73,6 +79,7 @@ def read(environment: Mapping[str, str], **given: object) -> Settings:
     except msgspec.ValidationError as error:
         names = ", ".join(name for name, field in ENVIRONMENT.items() if field in str(error))
         raise BadSetting(f"{names or 'environment'}: {error}") from error
+    _guard_router(settings.router_url)
     _guard_webhook(settings)
     return settings
 
@@ -95,6 +102,19 @@ def _read(name: str, file: str) -> str:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(f"{name}_FILE: cannot read it ({type(error).__name__})") from error
+
+
+def _guard_router(url: str | None) -> None:
+    """Refuse what is no address: a router that is never asked would be missed by nobody."""
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        named = parts.hostname is not None and parts.port != 0
+    except ValueError as error:
+        raise BadSetting(f"ROUTER_URL: {error}") from error
+    if parts.scheme not in {"http", "https"} or not named:
+        raise BadSetting("ROUTER_URL: not an address of http or https")
 
 
 # The webhook. -------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar
@@ -11,13 +12,19 @@ from litestar import Litestar
 from dispatch.api.app import build
 from dispatch.auth import Keyring
 from dispatch.clock import SystemClock, jitter, new_code, new_token
+from dispatch.desk.canary import EVERY_S as CANARY_EVERY_S
+from dispatch.desk.canary import Canary
 from dispatch.desk.desk import Desk
 from dispatch.desk.loops import Loops
 from dispatch.desk.phones import Phones
+from dispatch.desk.queues import Queues
 from dispatch.desk.register import Register
+from dispatch.desk.the_hour import TheHour, read_hours
 from dispatch.gateway.app_version import oldest_of
 from dispatch.gateway.hub import Hub
+from dispatch.gateway.inside import inside
 from dispatch.gateway.server import UnitSocket
+from dispatch.gateway.told import Told
 from dispatch.gateway.twin import Twin
 from dispatch.live.board import Board
 from dispatch.live.fleet import Fleet
@@ -26,10 +33,13 @@ from dispatch.push.lane import Lane
 from dispatch.push.target import Target
 from dispatch.push.webhook import Webhook
 from dispatch.push.worker import Worker
+from dispatch.router.valhalla import Valhalla
 from dispatch.settings import Settings
 from dispatch.store.postgres import PostgresStore
-from dispatch.telemetry import Metrics
-from geo.eta import StraightLine
+from dispatch.telemetry import Metrics, Stalls
+from geo.eta import EtaModel, StraightLine
+from geo.road_eta import RoadNetwork
+from geo.roads import file as road_file
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,7 +47,11 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 UNIT_SOCKET: Final = "/v1/ws/unit"
-DEFAULTS: Final = Settings()
+TOLD_EVERY_S: Final = 1.0
+QUEUES_EVERY_S: Final = 5.0
+HOUR_EVERY_S: Final = 30.0
+DEFAULTS: Final = Settings(canary="off")
+"""Of a service inside another program: nothing happens in it that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +71,14 @@ async def service(dsn: str, settings: Settings = DEFAULTS) -> AsyncIterator[Serv
     store = await PostgresStore.open(dsn)
     try:
         built = await _recovered(store, settings)
-        async with _woken(store, built, settings) as wakes, asyncio.TaskGroup() as group:
+        async with (
+            _advised(built, settings),
+            _woken(store, built, settings) as wakes,
+            asyncio.TaskGroup() as group,
+        ):
             built.loops.start(group)
-            own = [group.create_task(built.hub.run()), *(group.create_task(w) for w in wakes)]
+            running = (built.hub.run(), Stalls(built.desk.metrics).run(), *wakes)
+            own = [group.create_task(work) for work in running]
             try:
                 yield built
             finally:
@@ -105,7 +124,9 @@ async def _recovered(store: PostgresStore, settings: Settings) -> Service:
     database_now = await store.now()
     clock.set(database_now, round_trip_s=(clock.now() - before).total_seconds())
     metrics, keyring, roster, board = Metrics(), Keyring(), Roster(), Board()
-    fleet = Fleet(StraightLine(), wakes=settings.push_url is not None)
+    model = _model(settings)
+    fleet = Fleet(model, wakes=settings.push_url is not None)
+    await asyncio.to_thread(fleet.warm)
     desk = Desk(
         store=store,
         clock=clock,
@@ -117,12 +138,20 @@ async def _recovered(store: PostgresStore, settings: Settings) -> Service:
     )
     await desk.recover()
     phones = Phones(desk, await store.epoch(), new_token=new_token)
-    hub = Hub(phones)
+    hub = Hub(phones, metrics.stage_took, jitter)
     phones.presence.speak_through(hub)
     desk.send_through(hub)
     loops = Loops(desk, phones, clock.set)
+    loops.also(TOLD_EVERY_S, Told(hub, metrics).tell)
+    loops.also(QUEUES_EVERY_S, Queues(desk, phones, store.backlog).look)
     await loops.reread_keys()
     oldest = oldest_of(settings.oldest_apps)
+    socket = UnitSocket(phones, hub, oldest=oldest)
+    if hour := _hour(settings, model, clock):
+        await hour.follow()
+        loops.also(HOUR_EVERY_S, hour.follow)
+    if settings.canary == "on":
+        loops.also(CANARY_EVERY_S, Canary(desk, partial(inside, socket), new_token).run)
     rest = build(
         desk,
         registry=metrics.registry,
@@ -134,8 +163,31 @@ async def _recovered(store: PostgresStore, settings: Settings) -> Service:
         phones=phones,
         hub=hub,
         loops=loops,
-        app=_routed(rest, UnitSocket(phones, hub, oldest=oldest)),
+        app=_routed(rest, socket),
     )
+
+
+def _model(settings: Settings) -> EtaModel:
+    """Return who tells arrival times: the roads, where there are any."""
+    return RoadNetwork(road_file.load(settings.roads)) if settings.roads else StraightLine()
+
+
+def _hour(settings: Settings, model: EtaModel, clock: SystemClock) -> TheHour | None:
+    """Return what follows the site's hours; None where it has none, or no roads."""
+    if settings.road_hours is None or not isinstance(model, RoadNetwork):
+        return None
+    return TheHour(model, read_hours(settings.road_hours), clock)
+
+
+@asynccontextmanager
+async def _advised(built: Service, settings: Settings) -> AsyncIterator[None]:
+    """Let the desk ask the site's own router, where it has one."""
+    if settings.router_url is None:
+        yield
+        return
+    async with Valhalla(settings.router_url) as router:
+        built.desk.routes.ask(router)
+        yield
 
 
 def _routed(rest: Litestar, socket: UnitSocket) -> App:

@@ -5,7 +5,7 @@ geodesic; at 50 km in Guangzhou to a quarter of a metre.
 """
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -43,21 +43,44 @@ NEAR_M: Final = 10_000.0
 """How far `metres_near` is exact to a centimetre of `metres_many`."""
 
 
-def metres_near(origin: Point, lons: Floats, lats: Floats) -> Floats:
-    """Return what `metres_many` does, for places within `NEAR_M`; cheaper by all trigonometry.
+class Plane(NamedTuple):
+    """Metres to the east and the north of an origin, from degrees of longitude and latitude.
 
-    The radii at mid-latitude are taken as straight lines through those at the origin. What is
-    farther is told wrong, but never as near; the origin keeps 1° away from the 180th meridian.
+    `dlon * (east - east_bend * dlat)` and `dlat * (north + north_bend * dlat)`: the radii at
+    mid-latitude are taken as straight lines through those at the origin.
     """
+
+    east: float
+    east_bend: float
+    north: float
+    north_bend: float
+
+
+def plane_near(origin: Point) -> Plane:
+    """Return the plane of an origin; the origin keeps 1° away from the 180th meridian."""
     middle = math.radians(origin.lat)
     flat = 1.0 - ECCENTRICITY_SQ * math.sin(middle) ** 2
     across = SEMI_MAJOR_M / math.sqrt(flat)
     along = across * (1.0 - ECCENTRICITY_SQ) / flat
     bend = 3.0 * along * ECCENTRICITY_SQ * math.sin(middle) * math.cos(middle) / flat
-    east, north = lons - origin.lon, lats - origin.lat
     degree = math.radians(1.0)
-    east *= degree * across * math.cos(middle) - north * (degree**2 * along * math.sin(middle) / 2)
-    north *= degree * along + north * (degree**2 * bend / 2)
+    return Plane(
+        east=degree * across * math.cos(middle),
+        east_bend=degree**2 * along * math.sin(middle) / 2,
+        north=degree * along,
+        north_bend=degree**2 * bend / 2,
+    )
+
+
+def metres_near(origin: Point, lons: Floats, lats: Floats) -> Floats:
+    """Return what `metres_many` does, for places within `NEAR_M`; cheaper by all trigonometry.
+
+    What is farther is told wrong, but never as near.
+    """
+    plane = plane_near(origin)
+    east, north = lons - origin.lon, lats - origin.lat
+    east *= plane.east - north * plane.east_bend
+    north *= plane.north + north * plane.north_bend
     east *= east
     north *= north
     east += north

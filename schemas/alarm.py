@@ -22,6 +22,7 @@ class AlarmKind(StrEnum):
     SILENT = "silent_on_scene"
     CLOCK = "clock_failed"
     LOST_ROWS = "rows_lost"
+    CANARY = "canary_failed"
 
 
 class Alarm(Record, frozen=True, kw_only=True):

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from geo.eta import Moves
 from schemas.actions import Words
 from schemas.base import Instant, Path
 from schemas.rest import Body, Place, Reason, View
-from schemas.unit import Capability, Duty, UnitKind
+from schemas.unit import ON_PAPER, Capability, Duty, UnitKind
 
 MEMBERS_MOST = 50
 """The members of a unit: a unit is a few people, and a list of them is never paged."""
@@ -17,6 +17,7 @@ Code = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"^[\x21-\x7e]+$
 UnitName = Annotated[str, Meta(min_length=1, max_length=80)]
 MemberName = Annotated[str, Meta(min_length=1, max_length=40)]
 Tel = Annotated[str, Meta(max_length=20, pattern=r"^\+?[0-9-]*$(?!\n)")]
+Policy = Annotated[str, Meta(min_length=1, max_length=64)]
 Crew = Annotated[int, Meta(ge=1, le=MEMBERS_MOST)]
 Capabilities = Annotated[tuple[Capability, ...], Meta(max_length=16)]
 MemberIds = Annotated[
@@ -72,19 +73,25 @@ class ClockMembers(Body, frozen=True, kw_only=True):
 
 
 class AddMember(Body, frozen=True, kw_only=True):
-    """A person joins a unit."""
+    """A person joins a unit.
+
+    `consent`: the version of the policy he agreed to; `paper` where the registrar has it in
+    writing, null where he has not yet.
+    """
 
     name: MemberName
     tel: Tel = ""
     leader: bool = False
+    consent: Policy | None = ON_PAPER
 
 
 class ChangeMember(Body, frozen=True, kw_only=True):
-    """What is other of a member; what is absent stays."""
+    """What is other of a member; what is absent stays. `consent` null: it is taken back."""
 
     name: MemberName | None = None
     tel: Tel | None = None
     leader: bool | None = None
+    consent: Policy | UnsetType | None = UNSET
 
 
 class IssueCode(Body, frozen=True, kw_only=True):
@@ -104,7 +111,7 @@ class EnrolDevice(Body, frozen=True, kw_only=True):
 
 
 class MemberView(View, frozen=True, kw_only=True):
-    """A member; the telephone number is masked."""
+    """A member; the telephone number is masked. `consent` null: he may not be located."""
 
     id: str
     unit_id: str
@@ -112,6 +119,7 @@ class MemberView(View, frozen=True, kw_only=True):
     tel: str
     leader: bool
     duty: Duty
+    consent: str | None
 
 
 class Members(View, frozen=True, kw_only=True):

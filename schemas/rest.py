@@ -202,6 +202,7 @@ class CandidateView(View, frozen=True, kw_only=True):
     slot: int
     eta_s: float
     distance_m: float
+    quality: Quality
     ring_s: int
     p: float
     asked_24h: int
@@ -257,7 +258,7 @@ class Fault(View, frozen=True, kw_only=True, omit_defaults=True):
 class Problem(View, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457 problem details; `code` is the contract, `state` what stood in the way.
 
-    Of `precondition_failed`: the `version` there is now, and the last `changes` that led to it.
+    Of `precondition_failed`: the `version` there is now, and what `changes` led to it from the one named.
     """
 
     type: str

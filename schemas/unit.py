@@ -1,6 +1,7 @@
 """What is dispatched: units, their members and devices, and how they are seen."""
 
 from enum import StrEnum
+from typing import Final
 
 from geo.eta import Moves
 from schemas.base import DeviceId, Instant, MemberId, Record, UnitId
@@ -80,6 +81,10 @@ class Unit(Record, frozen=True, kw_only=True):
     disabled: bool = False
 
 
+ON_PAPER: Final = "paper"
+"""A consent that the registrar has in writing."""
+
+
 class Member(Record, frozen=True, kw_only=True):
     """A person of a unit. The telephone number leaves the store unmasked only for an SMS to it."""
 
@@ -89,6 +94,8 @@ class Member(Record, frozen=True, kw_only=True):
     tel: str = ""
     leader: bool = False
     duty: Duty = Duty.OFF
+    consent: str | None = ON_PAPER
+    """The version of the policy that was agreed to; None: no position of his may be kept."""
 
 
 class Device(Record, frozen=True, kw_only=True):

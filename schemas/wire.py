@@ -22,6 +22,8 @@ SUBPROTOCOL: Final = "kapok.v1.json"
 FRAME_IN_MAX: Final = 16 * 1024
 FRAME_OUT_MAX: Final = 64 * 1024
 BATCH_MAX: Final = 60
+ROW_MAX: Final = 16
+POLICY_CHARS: Final = 64
 HELLO_WITHIN_S: Final = 10.0
 HEARTBEAT_MAX_S: Final = 300
 TWIN_FRAMES_MAX: Final = 20
@@ -223,6 +225,18 @@ class Command(ClientFrame, frozen=True, kw_only=True):
     id: CommandId
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Placed(Command, frozen=True, kw_only=True):
+    """A command that may bring along where it was given; a bad place never loses the command.
+
+    `fix` is a row as in `loc`, in `d`; `ts` is now by the phone, and may differ when it is resent.
+    """
+
+    d: Datum | None = None
+    ts: Ms | None = None
+    fix: Annotated[list[Raw], Meta(max_length=ROW_MAX)] | None = None
+
+
 class DutyCall(StrEnum):
     """What a member clocks."""
 
@@ -231,10 +245,17 @@ class DutyCall(StrEnum):
     OFF = "off"
 
 
-class SetDuty(Command, frozen=True, kw_only=True, tag="duty"):
+class SetDuty(Placed, frozen=True, kw_only=True, tag="duty"):
     """This member clocks in or out."""
 
     s: DutyCall
+
+
+class Consent(Command, frozen=True, kw_only=True, tag="consent"):
+    """This member agrees to be located, by this version of the policy; or does so no more."""
+
+    yes: bool
+    policy: Annotated[str, Meta(min_length=1, max_length=POLICY_CHARS)] | None = None
 
 
 class Refresh(Command, frozen=True, kw_only=True, tag="refresh"):
@@ -254,7 +275,7 @@ class Answer(StrEnum):
     DECLINE = "decline"
 
 
-class OfferReply(Command, frozen=True, kw_only=True, tag="offer.reply"):
+class OfferReply(Placed, frozen=True, kw_only=True, tag="offer.reply"):
     """The answer to an offer; `at` is the tap."""
 
     oid: Ref
@@ -330,7 +351,7 @@ class Sos(Command, frozen=True, kw_only=True, tag="sos"):
     fix: FixRow | None = None
 
 
-class Progress(Command, frozen=True, kw_only=True, tag="progress"):
+class Progress(Placed, frozen=True, kw_only=True, tag="progress"):
     """How far this member has come."""
 
     aid: Ref
@@ -348,6 +369,7 @@ class NoticeRead(Command, frozen=True, kw_only=True, tag="notice.read"):
 
 UnitCommand = (
     SetDuty
+    | Consent
     | OfferSeen
     | OfferReply
     | AssignSeen
@@ -518,6 +540,7 @@ class PhoneState(msgspec.Struct, frozen=True, kw_only=True):
     assigns: list[AssignFrame]
     crew: list[CrewMember]
     policy: Policy
+    consent: bool = True
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,10 +16,13 @@ from dispatch.core.events import Entry, Event
 from dispatch.core.lifecycle import INCIDENT, Trigger, advance
 from dispatch.desk.alarms import Alarms
 from dispatch.desk.answers import incident_view
+from dispatch.desk.closures import Closures
+from dispatch.desk.coverage import CityCoverage
 from dispatch.desk.desk import Making
 from dispatch.desk.notices import Notices
 from dispatch.desk.outdated import Outdated
 from dispatch.desk.parts import part_of
+from dispatch.desk.ring_maps import RingMaps
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
 from dispatch.ports import Answer, Identity, Logged, Once, Outbox, Sealed
@@ -27,7 +30,7 @@ from dispatch.ports import Cursor as LogCursor
 from dispatch.store.memory import MemoryStore
 from geo.datum import Datum, point_to_wgs84
 from geo.eta import Moves, Quality, StraightLine
-from geo.jurisdiction import within
+from geo.jurisdiction import JurisdictionIndex, within
 from geo.point import Box, Point
 from schemas import wire
 from schemas.actions import SplitIncident
@@ -86,6 +89,19 @@ class FakeDesk:
         self.alarms = Alarms(store=self.store, clock=self.clock)
         self.notices = Notices(
             store=self.store, clock=self.clock, fleet=Fleet(StraightLine()), roster=Roster()
+        )
+        self.places = JurisdictionIndex(())
+        self.outside = False
+        model = StraightLine()
+        self.closures = Closures(
+            store=self.store, clock=self.clock, places=lambda: self.places, model=model
+        )
+        self.ring_maps = RingMaps(model)
+        self.coverage = CityCoverage(
+            clock=self.clock,
+            fleet=Fleet(model),
+            places=lambda: self.places,
+            closed=lambda: self.closures.changes,
         )
         self.cases: dict[IncidentId, Case] = {}
         self.log: dict[IncidentId, list[Entry]] = {}
@@ -159,7 +175,9 @@ class FakeDesk:
         return self._keep(once, Case(incident=child), 201, Event.REPORTED)
 
     def place(self, position: GivenPlace, scope: str | None) -> commands.Place:
-        """Return the place; it belongs to whoever asks."""
+        """Return the place; it belongs to whoever asks, unless it is `outside`."""
+        if self.outside:
+            raise Invalid("the position lies outside the city", path="$.position")
         there = point_to_wgs84(Point(position.lon, position.lat), position.datum)
         return commands.Place(
             lon=there.lon,
@@ -328,6 +346,7 @@ def _candidate(unit: UnitView) -> CandidateView:
         slot=0,
         eta_s=170.0,
         distance_m=100.0,
+        quality=Quality.STRAIGHT_LINE,
         ring_s=180,
         p=0.5,
         asked_24h=0,

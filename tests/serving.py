@@ -8,16 +8,17 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from dispatch.cli.worker import Server, config
-from dispatch.wiring import Service, service
+from dispatch.settings import Settings
+from dispatch.wiring import DEFAULTS, Service, service
 
 START_S = 30.0
 
 
 @asynccontextmanager
-async def served(dsn: str) -> AsyncIterator[tuple[Service, str]]:
+async def served(dsn: str, settings: Settings = DEFAULTS) -> AsyncIterator[tuple[Service, str]]:
     """Serve a migrated database; hand over the service and its address."""
     with socket.create_server(("127.0.0.1", 0)) as port:
-        async with service(dsn) as running:
+        async with service(dsn, settings) as running:
             server: uvicorn.Server = Server(config(running))
             serving = asyncio.create_task(server.serve([port]))
             try:

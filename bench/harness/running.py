@@ -21,13 +21,14 @@ SEED: Final = 20241
 
 
 class Running(NamedTuple):
-    """A running service: its city, the phones that may come, and a key to its API."""
+    """A running service: its city, the phones that may come, a key to its API, its database."""
 
     city: City
     issued: list[IssuedPhone]
     url: str
     key: str
     log: Path
+    dsn: str
 
 
 @asynccontextmanager
@@ -41,7 +42,7 @@ async def running(units: int, phones: int, role: Role) -> AsyncIterator[Running]
             city = await asyncio.to_thread(build, SEED, units)
             issued = await _registered(dsn, city, phones, key, role)
             async with _service(dsn, folder / "service.log") as url:
-                yield Running(city, issued, url, key, folder / "service.log")
+                yield Running(city, issued, url, key, folder / "service.log", dsn)
 
 
 async def _registered(dsn: str, city: City, phones: int, key: str, role: Role) -> list[IssuedPhone]:

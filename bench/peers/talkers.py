@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections import deque
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from dispatch.gateway.server import UNIT_PATH
 from dispatch.phone.fleet import loopback_sources, require_files
 from dispatch.phone.link import Link, dial
 from dispatch.phone.process import GC_THRESHOLDS
+from dispatch.phone.session import ACK_WITHIN_MS
 from geo.datum import Datum
 from schemas.wire import FixRow, Hello, Loc
 
@@ -21,6 +23,52 @@ TICK_S: Final = 0.01
 PONG_EVERY: Final = 10
 STEP_DEGREES: Final = 1e-5
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class Call(msgspec.Struct):
+    """The incident of an offer."""
+
+    iid: str
+
+
+class News(msgspec.Struct):
+    """What is looked at of an offer or a notice."""
+
+    t: str
+    seq: int
+    ts: float
+    nid: str = ""
+    inc: Call | None = None
+
+
+class Diary:
+    """When each notice was heard, by whom first to last; when each incident's first offer was."""
+
+    def __init__(self) -> None:
+        self._now = SystemClock().now
+        self._notices: dict[str, list[float]] = {}
+        self._offers: dict[str, tuple[float, float]] = {}
+
+    def take(self, news: News) -> None:
+        """Note when it was written and heard, in ms."""
+        heard_ms = self._now().timestamp() * 1000
+        if news.nid:
+            self._notices.setdefault(news.nid, []).append(heard_ms)
+        elif news.inc is not None:
+            self._offers.setdefault(news.inc.iid, (news.ts, heard_ms))
+
+    async def notice(self, nid: str) -> dict[str, Any]:
+        """Return by how many phones a notice was heard, and when first and last."""
+        heard = self._notices.get(nid, [])
+        return {"phones": len(heard), "first": min(heard, default=0), "last": max(heard, default=0)}
+
+    async def offers(self) -> dict[str, Any]:
+        """Return when the first offer of each incident was written, and heard."""
+        return {"offers": self._offers}
+
+
+_reliable: Final = msgspec.json.Decoder(News)
+RELIABLE: Final = (b'{"t":"offer"', b'{"t":"notice"')
 
 
 class Talker:
@@ -45,9 +93,11 @@ class Talker:
             self._link.send(self._hello)
 
     def line_heard(self, frame: bytes) -> None:
-        """Take a welcome, else count a frame."""
+        """Take a welcome, else count a frame; a reliable one is acknowledged in time."""
         if self.welcomed:
             self._host.heard += 1
+            if frame.startswith(RELIABLE):
+                self._take(_reliable.decode(frame))
         else:
             self.welcomed = True
             self._host.arrived(self)
@@ -55,6 +105,18 @@ class Talker:
     def line_lost(self, code: int | None, reason: str) -> None:
         """Count a loss."""
         self._host.failed(f"{code} {reason}")
+
+    def _take(self, news: "News") -> None:
+        self._host.news.take(news)
+        if news.nid:
+            self._host.acknowledge_later(self, news.seq)
+        else:
+            self.acknowledge(news.seq)
+
+    def acknowledge(self, seq: int) -> None:
+        """Say how far we have come."""
+        if self._link is not None:
+            self._link.send(b'{"t":"ack","ack":%d}' % seq)
 
     def say(self, now_ms: float, *, asks: bool) -> None:
         """Say where we are."""
@@ -84,6 +146,8 @@ class Talkers:
         self._next = 0
         self._talking: asyncio.Task[int] | None = None
         self.heard = 0
+        self.news = Diary()
+        self._unsaid: deque[tuple[float, Talker, int]] = deque()
         self.failures: dict[str, int] = {}
 
     def arrived(self, talker: Talker) -> None:
@@ -94,6 +158,16 @@ class Talkers:
     def failed(self, why: str) -> None:
         """Count a phone out."""
         self.failures[why] = self.failures.get(why, 0) + 1
+
+    def acknowledge_later(self, talker: Talker, seq: int) -> None:
+        """Acknowledge a notice as phones do: in a few seconds."""
+        at = asyncio.get_running_loop().time() + ACK_WITHIN_MS / 1000
+        self._unsaid.append((at, talker, seq))
+
+    def _acknowledge(self, now: float) -> None:
+        while self._unsaid and self._unsaid[0][0] <= now:
+            _, talker, seq = self._unsaid.popleft()
+            talker.acknowledge(seq)
 
     async def dial(self, within_s: float) -> dict[str, Any]:
         """Let all dial, each as soon as there is a place among those under way."""
@@ -142,6 +216,7 @@ class Talkers:
         began, first = loop.time(), self._next
         while (passed_s := loop.time() - began) < seconds:
             self._say(int(passed_s * per_s) - (self._next - first))
+            self._acknowledge(began + passed_s)
             await asyncio.sleep(TICK_S)
         return self._next - first
 
@@ -181,6 +256,8 @@ async def main(
             "talk": talkers.talk,
             "begin": talkers.begin,
             "count": talkers.count,
+            "notice": talkers.news.notice,
+            "offers": talkers.news.offers,
         }
     )
 

@@ -53,6 +53,7 @@ def _correct(asked: Asked) -> Meant:
         needs=needs or None,
         title=given.title,
         address=given.address,
+        ext_rev=given.ext_rev,
     )
 
 
@@ -160,7 +161,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "correct_incident",
         "correct",
         body.CorrectIncident,
-        _R.CHANGE_INCIDENTS,
+        _R.AMEND,
         _correct,
         "Correct what was taken down wrong",
         "Units are measured and ranked anew at once; whoever is asked or sent is told.",
@@ -169,7 +170,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "supplement_incident",
         "supplement",
         body.SupplementIncident,
-        _R.CHANGE_INCIDENTS,
+        _R.AMEND,
         lambda a: c.Supplement(note=a.body.note),
         "Add what became known",
     ),

@@ -6,12 +6,16 @@ from typing import Protocol
 from dispatch.auth import Grant, Keyring, Right
 from dispatch.core.commands import Command, Place
 from dispatch.core.events import Entry
+from dispatch.desk.coverage import City, Summary
+from dispatch.desk.ring_maps import Drawn
 from dispatch.ports import Answer, Clock, Logged, Once
 from dispatch.ports import Cursor as LogCursor
-from geo.point import Box
+from geo.point import Box, Point
+from geo.roads.travel import Travel
 from schemas.actions import SplitIncident
 from schemas.alarm import Alarm, AlarmId
 from schemas.base import IncidentId, Instant, UnitId
+from schemas.closure import CloseRoads, ClosureId, ClosureView
 from schemas.incident import Case, Incident
 from schemas.notice import Notice, NoticeId
 from schemas.notices import SendNotice
@@ -65,6 +69,44 @@ class Alarms(Protocol):
         """Take note of an alarm."""
 
 
+class Closures(Protocol):
+    """Which roads are closed."""
+
+    async def close(self, body: CloseRoads, grant: Grant, once: Once) -> tuple[Answer, bool]:
+        """Close roads, once; tell whether it was answered before."""
+
+    async def end(self, closure_id: ClosureId, grant: Grant) -> ClosureView:
+        """End a closure before its time."""
+
+    async def closure(self, closure_id: ClosureId, grant: Grant) -> ClosureView:
+        """Return a closure, in force or not."""
+
+    async def page(self, grant: Grant, before: ClosureId | None, limit: int) -> list[ClosureView]:
+        """Return at most `limit` closures in force before `before`, newest first."""
+
+
+class RingMaps(Protocol):
+    """What is within some seconds of a place."""
+
+    async def around(
+        self, place: Point, travels: Sequence[Travel], rings_s: Sequence[int]
+    ) -> list[Drawn]:
+        """Return the rings of a place in WGS-84, the widest first."""
+
+
+class Coverage(Protocol):
+    """How well the city is covered."""
+
+    async def of(self, grant: Grant, juris: str | None, level: int | None) -> Summary:
+        """Return how a jurisdiction is covered, and each of its parts at a level below."""
+
+    async def grids(self, grant: Grant, juris: str | None) -> tuple[City, list[int]]:
+        """Return how the city is covered, and which of its grids lie in a jurisdiction."""
+
+    def name(self, path: str) -> str:
+        """Return the name of a jurisdiction."""
+
+
 class Desk(Protocol):
     """Every read and every change; all raise `Refusal`, and `NotFound` for what is out of scope."""
 
@@ -79,6 +121,18 @@ class Desk(Protocol):
     @property
     def alarms(self) -> Alarms:
         """Return what keeps alarms."""
+
+    @property
+    def closures(self) -> Closures:
+        """Return what closes roads."""
+
+    @property
+    def ring_maps(self) -> RingMaps:
+        """Return what draws rings."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """Return what tells how well the city is covered."""
 
     @property
     def keyring(self) -> Keyring:

@@ -1,8 +1,8 @@
 """What handlers are given: the desk, who asks, once, the datum; and ids out of addresses."""
 
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, cast
 
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from dispatch.api.access import provide_grant
 from dispatch.api.facade import Desk
-from dispatch.api.idempotency import InFlight, provide_once
-from dispatch.api.places import provide_asked
+from dispatch.api.idempotency import InFlight, KeyHeader, provide_once
+from dispatch.api.places import DatumHeader, DatumQuery, provide_asked
 from dispatch.api.problems import AnyRequest
 from dispatch.auth import Grant
 from dispatch.core.errors import NotFound
@@ -47,6 +47,43 @@ async def provide_unit(unit_id: FromPath[str]) -> UnitId:
     return UnitId(unit_id)
 
 
+class Call(NamedTuple):
+    """All that the opening of an incident is given beside its body.
+
+    Litestar finds what a handler is given in tasks of their own, one each: two turns of the loop
+    more before anything is done. The one request that must not wait is given it in one.
+    """
+
+    desk: Desk
+    in_flight: InFlight
+    grant: Grant
+    once: Once
+    asked: Datum
+    received_at: Instant
+
+
+TheCall = NamedDependency[SkipValidation[Call]]
+
+
+def _call_of(desk: object, in_flight: object) -> Callable[..., Awaitable[Call]]:
+    async def provide_call(
+        request: AnyRequest,
+        idempotency_key: KeyHeader = None,
+        datum: DatumQuery = None,
+        kapok_datum: DatumHeader = None,
+    ) -> Call:
+        return Call(
+            desk=cast("Desk", desk),
+            in_flight=cast("InFlight", in_flight),
+            grant=provide_grant(request),
+            once=await provide_once(request, idempotency_key),
+            asked=await provide_asked(datum, kapok_datum),
+            received_at=await provide_arrival(request),
+        )
+
+    return provide_call
+
+
 async def provide_arrival(request: AnyRequest) -> Instant:
     """Return when the request came in, before anything was done for it."""
     at: Instant = request.scope["state"]["received_at"]
@@ -62,6 +99,7 @@ def provided(**own: object) -> dict[str, Provide]:
         "incident": Provide(provide_incident),
         "unit": Provide(provide_unit),
         "received_at": Provide(provide_arrival),
+        "call": Provide(_call_of(own["desk"], own["in_flight"])),
         **{name: Provide(_giver(thing), sync_to_thread=False) for name, thing in own.items()},
     }
 

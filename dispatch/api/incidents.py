@@ -12,16 +12,7 @@ from dispatch.api import cursor as cursors
 from dispatch.api.access import needs
 from dispatch.api.answers import created
 from dispatch.api.bodies import Strict, invalid
-from dispatch.api.given import (
-    UUID,
-    TheDatum,
-    TheDesk,
-    TheGrant,
-    TheIncident,
-    TheInFlight,
-    TheInstant,
-    TheOnce,
-)
+from dispatch.api.given import UUID, TheCall, TheDatum, TheDesk, TheGrant, TheIncident
 from dispatch.api.if_match import etag
 from dispatch.api.places import incident_in, named
 from dispatch.api.promises import change, listing, reading
@@ -58,21 +49,12 @@ class Incidents(Controller):
         status_code=201,
         responses=change(201),
     )
-    async def open_one(
-        self,
-        data: JSONBody[rest.OpenIncident],
-        desk: TheDesk,
-        grant: TheGrant,
-        once: TheOnce,
-        in_flight: TheInFlight,
-        asked: TheDatum,
-        received_at: TheInstant,
-    ) -> Response[bytes]:
+    async def open_one(self, data: JSONBody[rest.OpenIncident], call: TheCall) -> Response[bytes]:
         """Open an incident, once."""
         body = in_utc(data)
-        with in_flight.hold(once):
-            outcome = await desk.open(body, grant, once, received_at)
-        return created(outcome, asked)
+        with call.in_flight.hold(call.once):
+            outcome = await call.desk.open(body, call.grant, call.once, call.received_at)
+        return created(outcome, call.asked)
 
     @get(
         operation_id="list_incidents",

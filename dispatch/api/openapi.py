@@ -1,6 +1,7 @@
 """The OpenAPI document: the paths as Litestar knows them, the schemas as msgspec checks them."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,8 @@ from litestar.types import ControllerRouterHandler
 from dispatch.api import act, actions, feedback, follow, registered
 from dispatch.api.alarms import AlarmDesk
 from dispatch.api.candidates import CandidateUnits
+from dispatch.api.closures import ClosureDesk
+from dispatch.api.coverage import CoverageMap
 from dispatch.api.device import Device
 from dispatch.api.given import provided
 from dispatch.api.health import Operations
@@ -20,8 +23,9 @@ from dispatch.api.if_match import ETAG
 from dispatch.api.incidents import Incidents
 from dispatch.api.notices import Notices
 from dispatch.api.places import HEADER as DATUM_HEADER
+from dispatch.api.rings import RingMap
 from dispatch.api.units import Units
-from schemas import device, notices, register, rest, wire
+from schemas import closure, coverage, device, notices, register, rest, wire
 from schemas.actions import SplitIncident
 from schemas.feeds import FeedbackPage, FollowedEvent
 
@@ -33,6 +37,9 @@ CONTROLLERS: Final[tuple[ControllerRouterHandler, ...]] = (
     Device,
     Notices,
     AlarmDesk,
+    ClosureDesk,
+    RingMap,
+    CoverageMap,
     Operations,
     *act.ROUTES,
     *registered.ROUTES,
@@ -60,6 +67,11 @@ ROOTS: Final = (
     notices.Present,
     notices.AcknowledgeAlarm,
     notices.AlarmPage,
+    closure.CloseRoads,
+    closure.ClosurePage,
+    coverage.Rings,
+    coverage.CoverageView,
+    coverage.GridPage,
     rest.IncidentPage,
     rest.Timeline,
     rest.Candidates,
@@ -78,7 +90,7 @@ TEXT: Final = {"type": "string"}
 NULL: Final = {"type": "null"}
 KEY_SCHEMA: Final = {**TEXT, "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
 RETRIED: Final = frozenset({"409", "429", "503"})
-METHODS: Final = ("get", "post")
+METHODS: Final = ("get", "post", "delete")
 OPEN_TAGS: Final = frozenset({"operations", "enrolment"})
 OWN: Final = ("desk", "in_flight", "registry", "twin", "register", "streams", "attempts")
 """What `provided` is handed by whoever runs a service."""
@@ -86,8 +98,9 @@ OWN: Final = ("desk", "in_flight", "registry", "twin", "register", "streams", "a
 Json = dict[str, Any]
 
 
+@cache
 def document() -> Json:
-    """Return the OpenAPI document of the API; it needs no desk."""
+    """Return the OpenAPI document of the API, made once and not to be changed; it needs no desk."""
     made = _of_litestar()
     made["components"] = {
         "schemas": msgspec.json.schema_components(ROOTS, ref_template=COMPONENT)[1],

@@ -169,7 +169,7 @@ def _of_refused(_: AnyRequest, error: Refused) -> Response[bytes]:
 
 
 def _of_outdated(_: AnyRequest, error: Outdated) -> Response[bytes]:
-    """Tell which version there is, and what happened last and by whom."""
+    """Tell which version there is, what changed since the one that was named, and by whom."""
     return problem(
         Code.PRECONDITION_FAILED,
         f"the incident has version {error.version} now",

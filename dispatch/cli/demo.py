@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from dispatch.auth import KEY_PREFIX, Role, token_hash
+from dispatch.cli.bridge import Closing
 from dispatch.cli.calls import Caller
 from dispatch.cli.city import IssuedPhone, register
 from dispatch.cli.codes import Code
@@ -28,6 +29,7 @@ from dispatch.store.ledger import Ledger, ledger
 from dispatch.store.registry import registry
 from dispatch.telemetry import configure_log
 from geo.city import UNITS, City
+from geo.city.roads import cached_roads
 from geo.city.store import cached
 from schemas.base import KeyId, Record
 
@@ -125,15 +127,17 @@ class Demo:
                 cached, self._settings.data / "city", self._wish.seed, self._wish.units
             )
             self._stages.begin("database")
+            roads = await asyncio.to_thread(cached_roads, self._settings.data / "city", city)
             dsn = await stack.enter_async_context(database(self._settings, self._stop))
             phones, key = await self._register(dsn, city)
             self._stages.begin("service")
-            url = await stack.enter_async_context(self._service(dsn))
+            url = await stack.enter_async_context(self._service(dsn, roads))
             self._stages.begin("phones")
             fleet = await stack.enter_async_context(PhoneFleet.started(phones, url))
             book = await stack.enter_async_context(ledger(dsn, self._clock.now()))
             await self._connected(fleet)
-            return await self._play(city, url, key, fleet, book)
+            closing = await stack.enter_async_context(Closing(url, key, self._clock))
+            return await self._play(city, url, key, fleet, book, closing)
 
     def _listen_to_ctrl_c(self) -> None:
         loop = asyncio.get_running_loop()
@@ -159,14 +163,14 @@ class Demo:
         return issued, key
 
     @asynccontextmanager
-    async def _service(self, dsn: str) -> AsyncIterator[str]:
+    async def _service(self, dsn: str, roads: Path) -> AsyncIterator[str]:
         """Run the service on our port; a worker that ends is started again."""
         stop = asyncio.Event()
         with (
             listener(self._settings.host, self._wish.port) as port,
             (self._settings.data / "service.log").open("ab") as log,
         ):
-            worker = Worker(dsn, port, log_file=log)
+            worker = Worker(dsn, port, roads=roads, log_file=log)
             running = asyncio.create_task(worker.run(stop))
             try:
                 await worker.ready.wait()
@@ -189,11 +193,13 @@ class Demo:
     # The run. --------------------------------------------------------------------------------
 
     async def _play(
-        self, city: City, url: str, key: str, fleet: PhoneFleet, book: Ledger
+        self, city: City, url: str, key: str, fleet: PhoneFleet, book: Ledger, closing: Closing
     ) -> Report:
         dice = np.random.default_rng(self._wish.seed)
         caller = Caller(city, url, key, self._wish.per_minute, dice, self._clock.new_id)
         self._stages.invite(url, key, city)
+        closed_bridge = await closing.close(city)
+        self._stages.closed(closed_bridge)
         stop_calls = asyncio.Event()
         calling = asyncio.create_task(caller.run(stop_calls))
         with Screen(self._console) as screen:
@@ -203,7 +209,7 @@ class Demo:
             if not self._stop.is_set():
                 await self._last_calls(screen, fleet, book, caller)
         diary = await fleet.stop()
-        report = await written_report(book, diary, caller.acknowledged, DRAIN_S)
+        report = await written_report(book, diary, caller.acknowledged, DRAIN_S, closed_bridge)
         self._hand_over(report)
         return report
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dispatch.cli.bridge import ClosedBridge
 from dispatch.phone.diary import DeviceDiary, Diary
 from dispatch.store.ledger import Counts, Ledger
 from schemas.base import IncidentId, Instant, Record, ms
@@ -35,6 +36,7 @@ class Report(Record, frozen=True, kw_only=True):
     double_booked: int
     dispatch_ms: Quantiles
     push_ms: Quantiles
+    closed_bridge: ClosedBridge | None = None
 
     @property
     def failed(self) -> bool:
@@ -43,7 +45,11 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 async def written_report(
-    ledger: Ledger, diary: Diary, acknowledged: Sequence[str], drain_s: float
+    ledger: Ledger,
+    diary: Diary,
+    acknowledged: Sequence[str],
+    drain_s: float,
+    closed_bridge: ClosedBridge | None = None,
 ) -> Report:
     """Read the log and the outbox, and compare them with the diary of the phones."""
     counts: Counts = await ledger.counts()
@@ -70,6 +76,7 @@ async def written_report(
         double_booked=await ledger.double_booked(),
         dispatch_ms=dispatch_ms(opened, diary),
         push_ms=Quantiles(p50=round(diary.push_ms.p50, 3), p99=round(diary.push_ms.p99, 3)),
+        closed_bridge=closed_bridge,
     )
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from dispatch.cli.bridge import ClosedBridge
 from dispatch.cli.calls import Called
 from dispatch.phone.process import FleetProgress
 from dispatch.store.ledger import Counts
@@ -60,6 +61,17 @@ class Stages:
         )
         for line in lines:
             self._console.print(line, soft_wrap=True, highlight=False)
+
+    def closed(self, bridge: ClosedBridge | None) -> None:
+        """Tell what the closed bridge costs."""
+        if bridge is None:
+            return
+        self._console.print(
+            f"[bold]{bridge.bridge}[/] is closed: within five minutes of its end by motorbike"
+            f" {bridge.km_before:.0f} km of road became {bridge.km_after:.0f}",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 class Screen:

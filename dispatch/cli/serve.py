@@ -16,11 +16,14 @@ import structlog
 
 from dispatch.cli.codes import Failure
 from dispatch.cli.database import run
+from dispatch.desk.the_hour import read_hours
 from dispatch.settings import Settings, read
 from dispatch.store.connection import connected
 from dispatch.store.embedded import EmbeddedError, EmbeddedPostgres
 from dispatch.store.migrate import migrate
 from dispatch.telemetry import configure_log
+from geo.roads import file as road_file
+from geo.roads.file import BadRoadsError
 
 log = structlog.get_logger()
 
@@ -61,6 +64,8 @@ def serve(
     }
     settings = read(os.environ, **{k: v for k, v in given.items() if v is not None})
     configure_log()
+    if settings.road_hours is not None:
+        read_hours(settings.road_hours)
     run(_serve(settings, roads_of(settings)))
 
 
@@ -78,12 +83,19 @@ def roads_of(settings: Settings) -> Path | None:
     """Return the file of roads to load: the one that is named, else the only one imported.
 
     Raises:
-        Failure: the named one is not there, or there are several to choose from.
+        Failure: it is not there or none of ours, or there are several to choose from.
     """
-    if settings.roads is not None:
-        if not settings.roads.is_file():
-            raise Failure(f"KAPOK_ROADS: no file {settings.roads}")
-        return settings.roads
+    path = settings.roads or _imported(settings)
+    if path is None:
+        return None
+    try:
+        road_file.load(path)
+    except (OSError, BadRoadsError) as error:
+        raise Failure(f"KAPOK_ROADS: {error}") from error
+    return path
+
+
+def _imported(settings: Settings) -> Path | None:
     imported = sorted((settings.data / ROADS).glob(f"*{ROADS_SUFFIX}"))
     if len(imported) > 1:
         names = ", ".join(path.name for path in imported)

@@ -1,7 +1,7 @@
 """One tree of refusals; `code` is the contract with every client.
 
 - Refusal
-  - NotFound, Forbidden, Unauthenticated, Invalid, NotOnDuty
+  - NotFound, Forbidden, Unauthenticated, Invalid, NotOnDuty, ConsentRequired
   - Conflict
     - Taken, Expired, Withdrawn, Cancelled, Stale
   - IdReuse
@@ -51,6 +51,12 @@ class NotOnDuty(Refusal):
     """Only a member on duty, or on a call, may do this."""
 
     code = ErrorCode.NOT_ON_DUTY
+
+
+class ConsentRequired(Refusal):
+    """The member has not agreed to be located, or does so no more."""
+
+    code = ErrorCode.CONSENT_REQUIRED
 
 
 class Conflict(Refusal):

@@ -63,6 +63,8 @@ class Event(StrEnum):
     UNIT_ENABLED = "unit_enabled"
     MEMBER_ADDED = "member_added"
     MEMBER_CHANGED = "member_changed"
+    CONSENTED = "consent_given"
+    REFUSED = "consent_withdrawn"
     CODE_ISSUED = "enrol_code_issued"
     DEVICE_ENROLLED = "device_enrolled"
     DEVICE_REVOKED = "device_revoked"

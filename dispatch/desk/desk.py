@@ -28,6 +28,7 @@ from dispatch.desk.looks import Looks
 from dispatch.desk.outdated import Outdated
 from dispatch.desk.parts import part_of
 from dispatch.desk.scope import API, actor_of, available, in_scope
+from dispatch.live.told import Told
 from dispatch.ports import Due, Loaded, Once
 from schemas.actions import SplitIncident
 from schemas.alarm import AlarmKind
@@ -59,9 +60,10 @@ class Desk(Looks, Changes):
 
     async def begin(self, command: Open, actor: Actor, once: Once, render: Render) -> Outcome:
         """Begin a case, once."""
+        told = await self.routes.told(command.incident, None)
 
         def decided(_: Loaded) -> Decision:
-            return open_case(command, self._context(command.incident, actor))
+            return open_case(command, self._context(command.incident, actor, told))
 
         return await self._run(None, decided, once, render)
 
@@ -107,6 +109,7 @@ class Desk(Looks, Changes):
         expect: int | None = None,
     ) -> Outcome:
         """Carry out a command once; raise its refusal when it changes nothing."""
+        told = await self._told(incident_id, command)
 
         def decided(loaded: Loaded) -> Decision:
             case = in_scope(loaded.case, grant)
@@ -115,7 +118,7 @@ class Desk(Looks, Changes):
             incident = case.incident
             if isinstance(meant, Correct):
                 incident = corrected(incident, meant)
-            return decide(case, meant, self._context(incident, actor))
+            return decide(case, meant, self._context(incident, actor, told))
 
         return await self._run(incident_id, decided, once, render)
 
@@ -213,12 +216,23 @@ class Desk(Looks, Changes):
         due_id: int | None = None,
     ) -> None:
         """Carry out what nobody waits for the answer of."""
+        told = await self._told(incident_id, command)
 
         def decided(loaded: Loaded) -> Decision:
             case = in_scope(loaded.case, None)
-            return decide(case, command, self._context(case.incident, actor))
+            return decide(case, command, self._context(case.incident, actor, told))
 
         await self._run(incident_id, decided, None, None, due_id=due_id)
+
+    async def _told(self, incident_id: IncidentId, command: Command | Making) -> Told | None:
+        """Ask the router, where there is one, about the place a command leaves the incident at."""
+        case = self.board.case(incident_id)
+        if case is None:
+            return None
+        incident = case.incident
+        if isinstance(command, Correct):
+            incident = corrected(incident, command)
+        return await self.routes.told(incident, case)
 
     async def clock_failed(self, incident_id: IncidentId) -> None:
         """Tell a desk that an incident cannot be decided; once, until somebody has taken note."""

@@ -12,6 +12,10 @@ class InFlight:
         self._open: Counter[str] = Counter()
         self._watches: list[set[str]] = []
 
+    def __bool__(self) -> bool:
+        """Tell whether anything is being changed now."""
+        return bool(self._open)
+
     @contextmanager
     def changing(self, ids: Iterable[str]) -> Iterator[None]:
         """Change these inside, in the store and in memory."""

@@ -26,6 +26,7 @@ DUE_MOST: Final = 100
 DUE_AT_ONCE: Final = 8
 ACKS_EVERY_S: Final = 0.25
 ADDRESSES_EVERY_S: Final = 0.5
+SETTLE_EVERY_S: Final = 0.1
 POSITIONS_EVERY_S: Final = 1.0
 POSITIONS_MOST: Final = 1000
 """Written in one statement, and looked at in one turn of the loop: some 3 ms."""
@@ -70,6 +71,7 @@ class Loops:
             *self._also,
             (ACKS_EVERY_S, self._phones.flush_acks),
             (ADDRESSES_EVERY_S, self._phones.sleepers.flush),
+            (SETTLE_EVERY_S, self.settle_positions),
             (POSITIONS_EVERY_S, self.keep_positions),
             (STEPS_EVERY_S, self._phones.arrivals.write_down),
             (SWEEP_SOON_S, self.reread_freed),
@@ -166,6 +168,10 @@ class Loops:
             await self._tick(wake, asyncio.Semaphore(1))
 
     # Memory and store. -----------------------------------------------------------------------
+
+    async def settle_positions(self) -> None:
+        """Put the positions that came since onto their roads, so that no search has to."""
+        self._desk.fleet.settle()
 
     async def keep_positions(self) -> None:
         """Write down who has moved, some at a time: thousands at once would stop the loop."""

@@ -13,6 +13,7 @@ from dispatch.auth import Grant, Right
 from dispatch.core.errors import Conflict, Forbidden, IdReuse, Invalid, NotFound, Unavailable
 from dispatch.core.notices import KEPT, withdrawn
 from dispatch.desk import answers
+from dispatch.desk.in_flight import InFlight
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
 from dispatch.ports import (
@@ -42,6 +43,9 @@ BATCH: Final = 500
 SLICE: Final = 25
 """Phones written to in one turn of the loop, for the same reason: a millisecond."""
 BREATH_S: Final = 0.01
+LOOK_AGAIN_S: Final = 0.001
+GIVES_WAY_S: Final = 0.05
+"""How long a batch waits for decisions under way, all in all: a flood of them stops no notice."""
 LOOK_EVERY_S: Final = 1.0
 LIFE_MOST: Final = timedelta(days=7)
 TRIES: Final = 3
@@ -50,11 +54,20 @@ TRIES: Final = 3
 class Notices:
     """What is told to many phones; whose last acknowledgement leaves some of it out is known."""
 
-    def __init__(self, *, store: Store, clock: Clock, fleet: Fleet, roster: Roster) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        fleet: Fleet,
+        roster: Roster,
+        decisions: InFlight | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._fleet = fleet
         self._roster = roster
+        self._decisions = InFlight() if decisions is None else decisions
         self._outbound: Outbound | None = None
         self._waiting: dict[DeviceId, int] = {}
         self._new = asyncio.Event()
@@ -202,11 +215,25 @@ class Notices:
         sent = 0
         while (rows := await self._store.post_notice(BATCH, self._clock.now())) is not None:
             sent += len(rows)
-            for start in range(0, len(rows), SLICE):
-                self._hand_over(rows[start : start + SLICE])
-                await asyncio.sleep(0)
-            await asyncio.sleep(BREATH_S)
+            await self._tell(rows)
         return sent
+
+    async def _tell(self, rows: Sequence[Sealed]) -> None:
+        """Hand a batch over in slices, and leave room for decisions before each and the next."""
+        loop = asyncio.get_running_loop()
+        till_s = loop.time() + GIVES_WAY_S
+        for start in range(0, len(rows), SLICE):
+            await self._give_way(till_s)
+            self._hand_over(rows[start : start + SLICE])
+            await asyncio.sleep(0)
+        await asyncio.sleep(BREATH_S)
+        await self._give_way(till_s)
+
+    async def _give_way(self, till_s: float) -> None:
+        """Wait while a decision is being written, till a moment of the loop's time at most."""
+        loop = asyncio.get_running_loop()
+        while self._decisions and loop.time() < till_s:
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     def _hand_over(self, rows: Sequence[Sealed]) -> None:
         """Let phones' streams grow and write to them, without a wait between the two."""

@@ -1,7 +1,7 @@
 """The desk as phones see it: identity, state, commands, fixes, acknowledgements."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -24,15 +24,13 @@ from dispatch.core.errors import (
     IdReuse,
     Invalid,
     NotFound,
-    NotOnDuty,
     Refusal,
     Temporary,
     Unavailable,
 )
-from dispatch.core.fixes import Fix, judge
 from dispatch.core.frames import assign_frame, offer_frame
 from dispatch.core.lifecycle import DUTY, Trigger, advance
-from dispatch.desk import answers
+from dispatch.desk import answers, consent
 from dispatch.desk.arrivals import Arrivals
 from dispatch.desk.callers import Callers
 from dispatch.desk.desk import Desk
@@ -40,8 +38,9 @@ from dispatch.desk.epoch import Epoch
 from dispatch.desk.presence import Presence
 from dispatch.desk.sleepers import Sleepers
 from dispatch.desk.tokens import NewToken, Tokens, no_new_tokens
+from dispatch.desk.whereabouts import Whereabouts
 from dispatch.live.fleet import FRESH_S
-from dispatch.live.lead import Places, lead_of, stands_for
+from dispatch.live.lead import lead_of
 from dispatch.ports import (
     AlreadyAnswered,
     Answer,
@@ -55,7 +54,7 @@ from dispatch.ports import (
 from geo.datum import Datum
 from schemas import wire
 from schemas.alarm import AlarmKind
-from schemas.base import AssignmentId, DeviceId, IncidentId, MemberId, OfferId
+from schemas.base import AssignmentId, DeviceId, IncidentId, MemberId, OfferId, UnitId
 from schemas.plan import IncidentKind
 from schemas.rest import OpenIncident, Place
 from schemas.unit import Duty, UnitState
@@ -72,11 +71,8 @@ CLOCKS: Final = {
     Duty.PAUSED: Trigger.CREW_PAUSED,
     Duty.OFF: Trigger.CREW_OFF,
 }
-DUTY_TRIES: Final = 3
+TRIES: Final = 3
 KINDS: Final = frozenset(IncidentKind)
-LATE_REPORTS: Final = 2
-LATE_S: Final = 60.0
-"""A lead's position is old after so many reports that should have come, and a minute."""
 TITLE_CHARS: Final = 80
 SOS_TITLE: Final = "队员求助 SOS"
 _answer: Final[msgspec.json.Decoder[wire.Ok | wire.Err]] = msgspec.json.Decoder(wire.Ok | wire.Err)
@@ -93,18 +89,27 @@ class Phones:
         self._tokens = Tokens(desk.store, desk.roster, desk.clock, new_token)
         self._desk = desk
         self._roster = desk.roster
-        self._places = Places()
         self._acks: dict[DeviceId, int] = {}
         self.arrivals = Arrivals(desk)
+        self._whereabouts = Whereabouts(desk, self.presence, self.arrivals)
         self._callers = Callers()
-        desk.changed = self.presence.changed
+        desk.changed = self._changed
         desk.locate = self.presence.locate
-        desk.reread_all = self.presence.registered
+        desk.reread_all = self._registered
 
     @property
     def epoch(self) -> str:
         """Return which life of the store the streams belong to."""
         return self._epoch.name
+
+    def _changed(self, unit_ids: Iterable[UnitId]) -> None:
+        units = tuple(unit_ids)
+        self._whereabouts.changed(units)
+        self.presence.changed(units)
+
+    def _registered(self) -> None:
+        self._whereabouts.registered()
+        self.presence.registered()
 
     # Who. ------------------------------------------------------------------------------------
 
@@ -178,6 +183,7 @@ class Phones:
                 for m in crew
             ],
             policy=self.presence.policy(identity),
+            consent=self._whereabouts.agreed(identity),
         )
 
     def head(self, device_id: DeviceId) -> int:
@@ -225,52 +231,19 @@ class Phones:
         """Take a batch of fixes; return the rows that do not count, by index and reason.
 
         Raises:
-            NotOnDuty: the member is off duty and the unit on no call; nothing was stored.
+            NotOnDuty: the member is off duty and the unit on no call; nothing was kept.
+            ConsentRequired: he has not agreed to be located; nothing was kept.
         """
-        self._require_duty(identity)
-        now_s = self.clock.now().timestamp()
-        bad: list[tuple[int, str]] = []
-        before = last = self._places.last(identity.member_id)
-        for index, raw in enumerate(frame.f):
-            verdict = judge(raw, frame.d, frame.ts, now_s, last)
-            if isinstance(verdict, Fix):
-                last = verdict
-            else:
-                bad.append((index, verdict))
-                self._desk.metrics.fixes.labels(verdict).inc()
-        if last is not None and last is not before:
-            self._take(identity, last)
-        return bad
-
-    def _take(self, identity: Identity, fix: Fix) -> None:
-        """Keep a member's fix; let it be the unit's where he is its lead, or the lead's is old."""
-        unit_id, member_id = identity.unit_id, identity.member_id
-        tasks = [task for _, task in self._desk.board.tasks_of(unit_id)]
-        if not stands_for(self._roster.member(unit_id, member_id), tasks):
-            self._places.keep(member_id, fix)
-            return
-        lead = lead_of(self._roster.crew(unit_id), tasks)
-        old_s = 0.0 if lead == member_id else self._old_s(identity)
-        if self._places.take(unit_id, member_id, fix, lead, old_s):
-            self._desk.fleet.fix(unit_id, fix)
-            if tasks:
-                self.arrivals.take(unit_id, fix, datetime.fromtimestamp(fix.at_s, UTC))
-
-    def _old_s(self, identity: Identity) -> float:
-        """Return at what age a lead's position is old, by how often phones of the unit report."""
-        return LATE_REPORTS * self.presence.cadence(identity).every_s + LATE_S
-
-    def _require_duty(self, identity: Identity) -> None:
-        if self._roster.duty(identity.unit_id, identity.member_id) is not Duty.OFF:
-            return
-        if not self._desk.board.tasks_of(identity.unit_id):
-            raise NotOnDuty("positions are taken on duty or on a call only")
+        return self._whereabouts.take(identity, frame)
 
     async def command(self, identity: Identity, frame: wire.UnitCommand) -> wire.Ok | wire.Err:
         """Carry out a command once, and answer it; the same id hears the same answer."""
         if isinstance(frame, wire.Refresh):
             return await self._refresh(identity, frame)
         once = Once(scope=f"device:{identity.device_id}", id=frame.id, digest=_digest(frame))
+        if not isinstance(frame, wire.SetDuty):
+            # An answer is judged by where it is given; who clocks on is located from then on.
+            self._whereabouts.beside(identity, frame)
         try:
             answer = await self._answer(identity, frame, once)
         except Temporary as refusal:
@@ -290,6 +263,8 @@ class Phones:
     async def _answer(self, identity: Identity, frame: wire.UnitCommand, once: Once) -> Answer:
         if isinstance(frame, wire.SetDuty):
             return await self._clock_in(identity, frame, once)
+        if isinstance(frame, wire.Consent):
+            return await self._consent(identity, frame, once)
         if isinstance(frame, wire.NoticeRead):
             return await self._desk.notices.read(identity, frame, once)
         if isinstance(frame, wire.Report | wire.Sos):
@@ -362,7 +337,7 @@ class Phones:
         if identity.unit_id not in self._desk.fleet:
             raise Invalid("a place is needed: this unit is not known", path="fix")
         now_s = self.clock.now().timestamp()
-        last = self._places.last(identity.member_id)
+        last = self._whereabouts.last(identity.member_id)
         if last is not None and last.at_s >= now_s - FRESH_S:
             return Place(lon=last.lon, lat=last.lat, datum=Datum.WGS84)
         standing = self._desk.fleet.standing(identity.unit_id, now_s)
@@ -403,11 +378,33 @@ class Phones:
             status=answers.DONE,
             body=msgspec.Raw(msgspec.json.encode(wire.Ok(re=frame.id, result={"s": frame.s}))),
         )
-        for _ in range(DUTY_TRIES):
+
+        async def written() -> None:
+            await self._desk.store.set_duty(change, once, answer)
+
+        told = await self._written(identity, once, answer, written)
+        self._whereabouts.beside(identity, frame)
+        return told
+
+    async def _consent(self, identity: Identity, frame: wire.Consent, once: Once) -> Answer:
+        """Write down that a member agrees to be located, or no more; it counts at once."""
+        changed, answer = consent.change(identity, frame, self.clock.now()), consent.told(frame)
+
+        async def written() -> None:
+            await self._desk.store.register_member(changed, once, answer)
+            self._whereabouts.decided(identity, yes=frame.yes)
+
+        return await self._written(identity, once, answer, written)
+
+    async def _written(
+        self, identity: Identity, once: Once, answer: Answer, written: Callable[[], Awaitable[None]]
+    ) -> Answer:
+        """Write what a member says of himself, once; then take his unit as the store has it."""
+        for _ in range(TRIES):
             try:
                 loaded = await self._desk.store.load(None, once)
                 if loaded.answer is None:
-                    await self._desk.store.set_duty(change, once, answer)
+                    await written()
                 await self._desk.refresh([identity.unit_id])
             except AlreadyAnswered:
                 continue
@@ -452,8 +449,11 @@ def _kind(word: str) -> IncidentKind:
 
 
 def _digest(frame: wire.UnitCommand) -> bytes:
-    """Return the SHA-256 of a command without its acknowledgement, which may differ in a retry."""
-    return sha256(msgspec.json.encode(msgspec.structs.replace(frame, ack=None))).digest()
+    """Return the SHA-256 of a command, but for what may differ in a retry: `ack`, and `ts`."""
+    passing: dict[str, None] = {"ack": None}
+    if isinstance(frame, wire.Placed):
+        passing["ts"] = None
+    return sha256(msgspec.json.encode(msgspec.structs.replace(frame, **passing))).digest()
 
 
 def _instant(at_ms: float) -> datetime:

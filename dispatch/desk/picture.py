@@ -14,12 +14,14 @@ from dispatch.desk.coverage import CityCoverage
 from dispatch.desk.in_flight import InFlight
 from dispatch.desk.notices import Notices
 from dispatch.desk.ring_maps import RingMaps
+from dispatch.desk.routes import Routes
 from dispatch.desk.turns import Turns
 from dispatch.live.board import Board
 from dispatch.live.field import FleetField
 from dispatch.live.fleet import Fleet
 from dispatch.live.rings import NOBODY, Rings
 from dispatch.live.roster import Roster
+from dispatch.live.told import Told
 from dispatch.ports import Clock, Outbound, Sealed, Store
 from dispatch.telemetry import Metrics
 from geo.jurisdiction import JurisdictionIndex
@@ -73,7 +75,10 @@ class Picture:
         self.reread: set[UnitId] = set()
         self.unsure: set[IncidentId] = set()
         self.poke = asyncio.Event()
-        self.notices = Notices(store=store, clock=clock, fleet=fleet, roster=roster)
+        self.in_flight = InFlight()
+        self.notices = Notices(
+            store=store, clock=clock, fleet=fleet, roster=roster, decisions=self.in_flight
+        )
         self.alarms = Alarms(store=store, clock=clock)
         self.ring_maps = RingMaps(fleet.model)
         self.closures = Closures(
@@ -85,11 +90,11 @@ class Picture:
             places=lambda: self.places,
             closed=lambda: self.closures.changes,
         )
+        self.routes = Routes(fleet=fleet, clock=clock, metrics=metrics)
         self.registered = -1
         self.store_answers = True
         self._outbound: Outbound = Nowhere()
         self._turns = Turns()
-        self.in_flight = InFlight()
         self.alive: Callable[[], bool] = lambda: True
         self.changed: Callable[[Iterable[UnitId]], None] = lambda _: None
         self.rings = Rings()
@@ -192,13 +197,21 @@ class Picture:
 
     # What a decision goes by. ----------------------------------------------------------------
 
-    def _context(self, incident: Incident, actor: Actor) -> Context:
+    def _context(self, incident: Incident, actor: Actor, told: Told | None = None) -> Context:
+        """Return what a decision goes by; what a router told of another place does not count."""
         now = self.clock.now()
         place = Point(incident.lon, incident.lat)
+        heard = told if told is not None and told.place == place else None
         return Context(
             now=now,
             actor=actor,
             plan=plan_for(incident.kind, incident.priority),
-            field=FleetField(self.fleet, place, now.timestamp(), hidden=is_hidden(incident.juris)),
+            field=FleetField(
+                self.fleet,
+                place,
+                now.timestamp(),
+                hidden=is_hidden(incident.juris),
+                told=heard,
+            ),
             new_id=self.clock.new_id,
         )

@@ -8,7 +8,7 @@ from dispatch.core.hidden import is_hidden
 from dispatch.desk.desk import Desk
 from dispatch.ports import Identity
 from schemas import wire
-from schemas.base import DeviceId, UnitId
+from schemas.base import DeviceId, MemberId, UnitId
 from schemas.incident import AssignmentState
 from schemas.unit import Duty, UnitState
 from schemas.wire import Cadence, Close, Policy
@@ -174,6 +174,12 @@ class Presence:
         if self._lane is not None:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._lane.close_device, device_id, Close.RESYNC)
+
+    def come_again_to(self, unit_id: UnitId, member_id: MemberId) -> None:
+        """Let the phone of a member take the state anew, where it is here."""
+        for identity in tuple(self._here.get(unit_id, {}).values()):
+            if identity.member_id == member_id:
+                self.come_again(identity.device_id)
 
     def _duty(self, identity: Identity) -> Duty:
         return self._desk.roster.duty(identity.unit_id, identity.member_id)

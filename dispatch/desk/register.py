@@ -23,6 +23,7 @@ from dispatch.core.errors import (
 )
 from dispatch.core.events import Entry, Event
 from dispatch.desk import answers
+from dispatch.desk.consent import event
 from dispatch.desk.desk import API, Desk, Outcome
 from dispatch.ports import (
     AlreadyAnswered,
@@ -245,19 +246,25 @@ class Register:
         self, member_id: MemberId, body: rest.ChangeMember, grant: Grant, once: Once
     ) -> Outcome:
         """Change what is given of a member; the log keeps which fields, not what was in them."""
-        changes = {name: value for name, value in asdict(body).items() if value is not None}
+        changes = _given(body)
 
         async def attempt() -> Answer:
             member = await self._member(member_id, grant)
             if not changes:
                 raise Invalid("nothing to change", path="$")
-            entry = self._entry(
-                Event.MEMBER_CHANGED, member.unit_id, grant, member=member_id, fields=[*changes]
-            )
+            entry = self._told_change(member, changes, grant)
             change = MemberChange(member_id=member_id, new=False, changes=changes, entry=entry)
             return await self._put_member(change, replace(member, **changes), once, answers.DONE)
 
         return await self._run(once, attempt)
+
+    def _told_change(self, member: Member, changes: Mapping[str, Any], grant: Grant) -> Entry:
+        """Return the line of the log: a consent with its policy, of all else the fields only."""
+        told: dict[str, Any] = {"member": member.id, "fields": [*changes]}
+        if "consent" not in changes:
+            return self._entry(Event.MEMBER_CHANGED, member.unit_id, grant, **told)
+        policy = changes["consent"]
+        return self._entry(event(policy), member.unit_id, grant, policy=policy, **told)
 
     async def _put_member(
         self, change: MemberChange, member: Member, once: Once, status: int
@@ -413,6 +420,13 @@ def _changed(unit: Unit, body: rest.ChangeUnit, place: Place | None, juris: str 
     if not changes:
         raise Invalid("nothing to change", path="$")
     return replace(unit, **changes)
+
+
+def _given(body: rest.ChangeMember) -> dict[str, Any]:
+    """Return what is to be other; of all fields only consent may become nothing."""
+    given = {name: value for name, value in asdict(body).items() if value is not None}
+    given["consent"] = body.consent
+    return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 
 
 def _difference(before: Unit, after: Unit) -> Mapping[str, Any]:

@@ -54,7 +54,7 @@ class Routes:
             log.info("router_away", router=self._router.name, why=str(away))
             return None
         self._metrics.routed.labels("answered").inc()
-        return Told(self._router.name, dict(_ways(chosen, legs)))
+        return Told(self._router.name, place, dict(_ways(chosen, legs)))
 
     async def way(self, unit_id: UnitId, place: Point) -> Way | None:
         """Return the line a unit would take to a place; None where nobody can tell it."""

@@ -115,6 +115,9 @@ _LIVE: Final = (
 )  # fmt: skip
 """What only phones tell: kept when the store is read anew."""
 
+_PLACED: Final = ("lon", "lat", "acc_m", "fix_s", "kept_lon", "kept_lat", "kept_s")
+"""What is known of a unit's place."""
+
 NOBODY: Final = np.zeros(0, np.int64)
 _mask: Final = lru_cache(maxsize=256)(mask)
 """A plan names the same capabilities again and again."""
@@ -292,6 +295,16 @@ class Fleet:
         self._stand(i, *course)
         self._moved.add(i)
 
+    def forget(self, unit_id: UnitId) -> None:
+        """Drop where a unit was: it stands at its home post, and nothing of it is written down."""
+        i = self._rows.get(unit_id)
+        if i is None:
+            return
+        for name in _PLACED:
+            self._table[name][i] = 0
+        self._moved.discard(i)
+        self._stand(i)
+
     def _course(self, i: int, fix: Fix) -> tuple[float, float]:
         """Return where a motor is heading (degrees from north) and how fast; NaN where unknown."""
         cells = self._table
@@ -419,9 +432,9 @@ class Fleet:
     def candidate(self, i: int, reach: Near, now_s: float) -> Candidate:
         """Return one row as a candidate."""
         (eta_s, distance_m), cells = reach.of(i), self._table
-        accepts, offers, asked = ([int(cells[n][i])] for n in ("accepts", "offers", "asked"))
-        fix_s = [float(cells["fix_s"][i])]
-        best = Best([i], accepts, offers, asked, [eta_s], [distance_m], fix_s)
+        rate = accept_rate(int(cells["accepts"][i]), int(cells["offers"][i]))
+        fix_s, asked = float(cells["fix_s"][i]), int(cells["asked"][i])
+        best = Best([i], [asked], [eta_s], [distance_m], [fix_s], [rate])
         return self._candidates(best, reach.quality, now_s)[0]
 
     def _candidates(self, best: Best, quality: Quality, now_s: float) -> tuple[Candidate, ...]:
@@ -434,11 +447,11 @@ class Fleet:
                     eta_s=eta,
                     distance_m=distance,
                     quality=quality,
-                    accept_rate=accept_rate(accepts, offers),
+                    accept_rate=rate,
                     asked_24h=asked,
                     at_home=fix_s < stale_s,
                 )
-                for i, accepts, offers, asked, eta, distance, fix_s in zip(*best, strict=True)
+                for i, asked, eta, distance, fix_s, rate in zip(*best, strict=True)
             ]
         )
 

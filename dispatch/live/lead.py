@@ -45,6 +45,14 @@ class Places:
         """Keep a member's fix; it is his alone."""
         self._last[member_id] = fix
 
+    def forget(self, unit_id: UnitId, member_id: MemberId) -> bool:
+        """Drop a member's fix; say whether the unit's position may have been his."""
+        self._last.pop(member_id, None)
+        if self._speakers.get(unit_id, member_id) != member_id:
+            return False
+        self._speakers.pop(unit_id, None)
+        return True
+
     def take(
         self, unit_id: UnitId, member_id: MemberId, fix: Fix, lead: MemberId | None, old_s: float
     ) -> bool:

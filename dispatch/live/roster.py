@@ -61,6 +61,11 @@ class Roster:
         """Return one member of a unit."""
         return self._crews.get(unit_id, {}).get(member_id)
 
+    def refusing(self) -> list[Member]:
+        """Return who has not agreed to be located."""
+        crews = self._crews.values()
+        return [m for crew in crews for m in crew.values() if m.consent is None]
+
     def put(self, members: Iterable[Member]) -> None:
         """Take members as the store now has them."""
         for member in members:

@@ -9,7 +9,19 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatch.core.matching import BARS, FREE, STEP_S, Bools, Columns, Reason, first_bars, ranked
+from dispatch.core.matching import (
+    BARS,
+    FREE,
+    PRIOR,
+    PRIOR_WEIGHT,
+    STEP_S,
+    Bools,
+    Columns,
+    Reason,
+    accept_rates,
+    first_bars,
+    ranked,
+)
 from geo.compiled import COMPILED, Array, compiled
 from geo.point import Floats
 from geo.standing import Reach, Rows
@@ -53,12 +65,12 @@ class Best(NamedTuple):
     """The best, best first, and what they tell of themselves."""
 
     rows: list[int]
-    accepts: list[int]
-    offers: list[int]
     asked: list[int]
     eta_s: list[float]
     distance_m: list[float]
     fix_s: list[float]
+    rates: list[float]
+    """How likely each is to accept, as `core.matching.accept_rate` has it."""
 
 
 class Sifted(NamedTuple):
@@ -82,7 +94,7 @@ def sift(
         return _sifted(near, ring_s, facts, terms, most)
     rows, (eta_s, distance_m, _) = near
     places, steps = np.empty(most, np.int64), np.empty(most)
-    numbers, ways = np.empty((4, most), np.int64), np.empty((3, most))
+    numbers, ways = np.empty((2, most), np.int64), np.empty((4, most))
     counts = np.zeros(len(_REASONS), np.int64)
     found = (rows, eta_s, distance_m, float(ring_s), *facts, *terms)
     kept = sieve(*found, places, steps, numbers, ways, counts)
@@ -100,8 +112,9 @@ def _sifted(
     best = free[ranked(eta_s[free], facts.asked[rows[free]], most)]
     counts = np.bincount(stopped[stopped != FREE], minlength=len(_REASONS))
     of = rows[best]
-    numbers = (of, facts.accepts[of], facts.offers[of], facts.asked[of])
-    ways = (eta_s[best], near[1].distance_m[inside[best]], facts.fix_s[of])
+    numbers = (of, facts.asked[of])
+    rates = accept_rates(facts.accepts[of], facts.offers[of])
+    ways = (eta_s[best], near[1].distance_m[inside[best]], facts.fix_s[of], rates)
     return Sifted(Best(*(each.tolist() for each in (*numbers, *ways))), _told(counts))
 
 
@@ -206,10 +219,9 @@ def sieve(  # noqa: PLR0912, PLR0915 - one loop, kept in one piece for the compi
         i = best[place]
         row = rows[i]
         numbers[0, place] = row
-        numbers[1, place] = accepts[row]
-        numbers[2, place] = offers[row]
-        numbers[3, place] = asked[row]
+        numbers[1, place] = asked[row]
         ways[0, place] = eta_s[i]
         ways[1, place] = distance_m[i]
         ways[2, place] = fix_s[row]
+        ways[3, place] = (accepts[row] + PRIOR_WEIGHT * PRIOR) / (offers[row] + PRIOR_WEIGHT)
     return kept

@@ -14,9 +14,10 @@ from schemas.base import UnitId
 
 
 class Told(NamedTuple):
-    """Who says so, and the ETA (turnout included) and metres of each unit he was asked about."""
+    """Who says so of which place: ETA (turnout included) and metres of each unit asked about."""
 
     by: str
+    place: Point
     ways: Mapping[UnitId, tuple[float, float]]
 
     def near(self, fleet: Fleet) -> Near:

@@ -24,7 +24,7 @@ from dispatch.ports import (
 )
 from dispatch.store.memory_tables import MemoryTables
 from schemas.base import DeviceId, IncidentId, Instant, MemberId, UnitId
-from schemas.unit import Device, Duty, Member
+from schemas.unit import ON_PAPER, Device, Duty, Member
 
 
 @dataclass(slots=True)
@@ -76,7 +76,11 @@ class MemoryRegister(MemoryTables):
         else:
             known = self._members[change.member_id]
             self._members[change.member_id] = replace(known, **change.changes)
-        self._registered += 1
+            if change.changes.get("consent", ON_PAPER) is None:
+                self._refused[known.unit_id] = change.entry.at
+                self._positions.pop(known.unit_id, None)
+        if [*change.changes] != ["consent"] or change.changes["consent"] is None:
+            self._registered += 1
         self._publish(None, change.entry)
 
     async def clock_members(self, order: DutyOrder, once: Once, answer: Answer) -> None:

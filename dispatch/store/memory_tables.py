@@ -53,6 +53,7 @@ class MemoryTables:
         self._leaves: dict[MemberId, Duty] = {}
         self._keys: dict[KeyId, Key] = {}
         self._positions: dict[UnitId, Position] = {}
+        self._refused: dict[UnitId, Instant] = {}
         self._incidents: dict[IncidentId, Incident] = {}
         self._external: set[tuple[str, str]] = set()
         self._offers: dict[OfferId, Offer] = {}

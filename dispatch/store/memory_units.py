@@ -1,7 +1,7 @@
 """Units in memory: as they stand, their crews and duty, and where they last were."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from schemas.incident import OfferState
 from schemas.unit import Duty, Member, Position, UnitRow
 
 DAY: Final = timedelta(hours=24)
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryUnits(MemoryTables):
@@ -47,6 +48,8 @@ class MemoryUnits(MemoryTables):
         """Keep the newest position of units; an older one never overwrites."""
         for position in positions:
             known = self._positions.get(position.unit_id)
+            if self._refused.get(position.unit_id, NEVER) >= position.at:
+                continue
             if known is None or known.at < position.at:
                 self._positions[position.unit_id] = position
 

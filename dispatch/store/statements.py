@@ -45,6 +45,10 @@ order by seq limit $4
 CHECKPOINT: Final = """
 insert into position as p (unit_id, lon, lat, acc_m, at)
 select * from unnest($1::text[], $2::float8[], $3::float8[], $4::float4[], $5::timestamptz[])
+    as f (unit_id, lon, lat, acc_m, at)
+where not exists (
+    select 1 from member m
+    where m.unit_id = f.unit_id and m.consent is null and m.consent_at >= f.at)
 on conflict (unit_id) do update
 set lon = excluded.lon, lat = excluded.lat, acc_m = excluded.acc_m, at = excluded.at
 where p.at < excluded.at
@@ -101,7 +105,7 @@ where d.revoked_at is null and ($1::bytea is null or t.hash = $1)
 ADD_TOKEN: Final = "select add_token($1, $2, $3, $4)"  # noqa: S105 - a statement
 USE_TOKEN: Final = "select use_token($1, $2, $3)"  # noqa: S105 - a statement
 CREWS: Final = """
-select id, unit_id, name, leader, duty from member
+select id, unit_id, name, leader, duty, consent from member
 where $1::text[] is null or unit_id = any($1) order by unit_id, id
 """
 KEYS: Final = "select id, name, role, juris, hash from api_key where revoked_at is null"
@@ -200,10 +204,10 @@ returning u.id, (xmax = 0) as added
 """
 MEMBERS: Final = "select id, unit_id, name, tel, leader from member"
 PUT_MEMBERS: Final = """
-insert into member as m (id, unit_id, name, tel, leader, duty)
-select id, unit_id, name, tel, leader, duty
+insert into member as m (id, unit_id, name, tel, leader, duty, consent)
+select id, unit_id, name, tel, leader, duty, consent
 from jsonb_to_recordset($1::jsonb) as r (
-    id text, unit_id text, name text, tel text, leader boolean, duty text)
+    id text, unit_id text, name text, tel text, leader boolean, duty text, consent text)
 on conflict (id) do update set
     name = excluded.name, tel = excluded.tel, leader = excluded.leader
 where (m.name, m.tel, m.leader) is distinct from (excluded.name, excluded.tel, excluded.leader)

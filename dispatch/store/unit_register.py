@@ -38,7 +38,10 @@ class PostgresRegister(Pools):
         await self._rows(sql.REGISTER_UNIT, encoded({**body, **kept_reply(once, answer)}))
 
     async def register_member(self, change: MemberChange, once: Once, answer: Answer) -> None:
-        """Add a member, or change what is given; raise `AlreadyAnswered`."""
+        """Add a member, or change what is given; raise `AlreadyAnswered`.
+
+        Where consent is taken back the unit's last position goes too.
+        """
         await self._rows(
             sql.REGISTER_MEMBER, encoded({**asdict(change), **kept_reply(once, answer)})
         )
@@ -103,6 +106,7 @@ def _member(r: Row) -> Member:
         tel=masked(r["tel"]),
         leader=r["leader"],
         duty=Duty(r["duty"]),
+        consent=r["consent"],
     )
 
 

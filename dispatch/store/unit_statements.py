@@ -10,7 +10,7 @@ ENROL: Final = "select enrol($1::jsonb)::text as phone"
 REVOKE_DEVICE: Final = "select revoke_device($1::jsonb)"
 
 MEMBERS: Final = """
-select id, unit_id, name, tel, leader, duty from member
+select id, unit_id, name, tel, leader, duty, consent from member
 where ($1::text is null or unit_id = $1) and ($2::text is null or id = $2) order by id
 """
 DEVICES: Final = """

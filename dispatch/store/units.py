@@ -53,6 +53,7 @@ class PostgresUnits(Pools):
                 name=r["name"],
                 leader=r["leader"],
                 duty=Duty(r["duty"]),
+                consent=r["consent"],
             )
             for r in rows
         ]

@@ -25,7 +25,6 @@ from geo.roads import file as road_file
 from geo.roads.build import Source, build
 from geo.roads.classes import CLASS_OF, usual_mps
 from geo.roads.file import BadRoadsError
-from geo.roads.graph import RoadGraph
 from geo.roads.travel import BICYCLE, CAR, MOTORBIKE
 from geo.roads.ways import Ways
 
@@ -56,17 +55,16 @@ def roads(city: City) -> Ways:
     return _ways(_bridged(_gated(net, found), city))
 
 
-def cached_roads(folder: Path, city: City) -> RoadGraph:
-    """Return the graph of a city's roads, from the folder if it is there; the folder is made."""
+def cached_roads(folder: Path, city: City) -> Path:
+    """Return the file of a city's roads, made where the folder has none of them."""
     name = f"city-{city.seed}-{len(city.units)}"
     path = folder / f"{name}-{VERSION}.roads"
     try:
-        return road_file.load(path)
+        road_file.load(path)
     except (FileNotFoundError, BadRoadsError):
-        graph = build(roads(city), Source(name))
-    folder.mkdir(parents=True, exist_ok=True)
-    road_file.save(graph, path)
-    return road_file.load(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        road_file.save(build(roads(city), Source(name)), path)
+    return path
 
 
 def _gated(net: Lattice, found: Streets) -> Net:

@@ -27,7 +27,7 @@ from dispatch.store.memory import MemoryStore
 from dispatch.store.postgres import PostgresStore
 from dispatch.store.registry import IssuedDevice, registry
 from schemas.base import DeviceId, IncidentId, MemberId, UnitId
-from schemas.unit import Duty, Unit
+from schemas.unit import Duty, Position, Unit
 from tests.contract.town import OK, ONE, THREE, TWO, Town, devices, members, once, places, units
 from tests.fakes import START, ManualClock
 
@@ -151,6 +151,60 @@ async def test_members_are_added_and_changed_and_shown_masked(store: Store) -> N
     assert (found.name, found.tel, found.leader, found.duty) == ("陈", "138****1234", True, "off")
     assert [m.id for m in await store.members(ONE)] == ["m1", "m2", "m9"]
     assert await store.member(MemberId("nobody")) is None
+
+
+def consent(policy: str | None, seconds: float = 0.0, **more: Any) -> MemberChange:
+    """Return what member 1 says about being located."""
+    line = entry(Event.CONSENTED if policy else Event.REFUSED)
+    return MemberChange(
+        member_id=MemberId("m1"),
+        new=False,
+        changes={"consent": policy, **more},
+        entry=replace(line, at=START + timedelta(seconds=seconds)),
+    )
+
+
+async def test_consent_is_on_paper_until_it_is_taken_back(store: Store) -> None:
+    """Whoever was registered before anybody asked has signed; the crew is read with it."""
+    assert {m.consent for m in await store.crews([ONE])} == {"paper"}
+    known = await store.registered()
+    await store.register_member(consent("2026-11"), once("c1"), OK)
+    assert await store.registered() == known
+    assert [m.consent for m in await store.crews([ONE])] == ["2026-11", "paper"]
+    await store.register_member(consent(None, name="陈"), once("c2"), OK)
+    assert await store.registered() > known
+    found = await store.member(MemberId("m1"))
+    assert found is not None
+    assert (found.consent, found.name, found.leader) == (None, "陈", True)
+    with pytest.raises(AlreadyAnswered):
+        await store.register_member(consent("2026-11"), once("c2"), OK)
+    new = MemberChange(
+        member_id=MemberId("m9"),
+        new=True,
+        changes={"name": "李", "tel": "", "leader": False, "consent": None},
+        entry=entry(Event.MEMBER_ADDED),
+    )
+    await store.register_member(new, once("c3"), OK)
+    assert [m.consent for m in await store.members(ONE)] == [None, "paper", None]
+
+
+async def test_who_takes_his_consent_back_takes_the_units_place_with_him(store: Store) -> None:
+    """One of before is not kept any more; his colleague's next one is."""
+
+    async def place() -> float | None:
+        (row,) = await store.unit_rows(START, [ONE])
+        return row.position.lon if row.position else None
+
+    first = Position(unit_id=ONE, lon=113.5, lat=23.1, acc_m=5.0, at=START)
+    await store.checkpoint([first])
+    await store.register_member(consent("2026-11", 1.0), once("c1"), OK)
+    assert await place() == 113.5
+    await store.register_member(consent(None, 2.0), once("c2"), OK)
+    assert await place() is None
+    await store.checkpoint([replace(first, at=START + timedelta(seconds=2))])
+    assert await place() is None
+    await store.checkpoint([replace(first, lon=113.6, at=START + timedelta(seconds=3))])
+    assert await place() == 113.6
 
 
 async def test_members_are_clocked_together(store: Store) -> None:

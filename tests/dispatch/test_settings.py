@@ -122,3 +122,23 @@ def test_the_oldest_apps_are_names_with_versions() -> None:
     for text in ("mini", "mini=", "=1", "mini=x", "mini=1,,"):
         with pytest.raises(BadSetting, match="KAPOK_OLDEST_APPS"):
             read({"KAPOK_OLDEST_APPS": text})
+
+
+def test_a_router_is_asked_where_one_is_named() -> None:
+    """Within one machine or network it may be plain http."""
+    assert read({"ROUTER_URL": "http://valhalla:8002"}).router_url == "http://valhalla:8002"
+    assert read({}).router_url is None
+
+
+@pytest.mark.parametrize("url", ["valhalla:8002", "ftp://valhalla", "http://", "http://v:99999"])
+def test_a_router_without_an_address_is_refused(url: str) -> None:
+    """One that can never be asked would be missed by nobody."""
+    with pytest.raises(BadSetting, match="ROUTER_URL"):
+        read({"ROUTER_URL": url})
+
+
+def test_the_canary_is_on_or_off() -> None:
+    """On where nothing is said; anything else is a mistake to be told of."""
+    assert (read({}).canary, read({"KAPOK_CANARY": "off"}).canary) == ("on", "off")
+    with pytest.raises(BadSetting, match="KAPOK_CANARY"):
+        read({"KAPOK_CANARY": "sometimes"})

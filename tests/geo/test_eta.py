@@ -13,7 +13,6 @@ from geo.eta import (
     MOVES,
     PACES,
     TURNOUT_S,
-    Bounded,
     EtaModel,
     Moves,
     Quality,
@@ -125,7 +124,6 @@ def test_looking_only_nearby_changes_no_answer(seed: int, limit_s: float, target
 def test_nobody_farther_than_the_bound_is_in_time() -> None:
     """The fastest way of moving sets it; before the turnout is over nobody is anywhere."""
     model = StraightLine()
-    assert isinstance(model, Bounded)
     pace = PACES[Moves.MOTORBIKE]
     assert model.within_m(130.0) == pytest.approx(100.0 * pace.speed_mps / pace.detour)
     assert model.within_m(TURNOUT_S - 1) == 0.0
@@ -140,3 +138,22 @@ def test_a_crowd_is_reckoned_as_a_few_are() -> None:
     few = StraightLine().etas(Point(113.3, 23.1), lons[1:], lats[1:], moves[1:], 600.0)
     assert crowd.eta_s[1:] == pytest.approx(few.eta_s, abs=0.001)
     assert crowd.distance_m[1:] == pytest.approx(few.distance_m, abs=0.01)
+
+
+def test_a_bound_is_told_by_way_of_moving() -> None:
+    """For what is drawn where no roads are: no way at all before the turnout is over."""
+    model = StraightLine()
+    assert model.radius_m(Moves.FOOT, 170.0) == pytest.approx(140.0 * 1.4 / 1.3)
+    assert model.radius_m(Moves.CAR, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_fleet_is_kept_and_found(compiled: bool) -> None:
+    """By the standings of the model, which may be warmed before; the answer is of its quality."""
+    model = StraightLine(compiled=compiled)
+    model.warm()
+    standings = model.standings()
+    standings.put(7, *CORNER, MOVES.index(Moves.CAR))
+    rows, reach = standings.reach(SCENE, 300.0)
+    assert rows.tolist() == [7]
+    assert reach.quality is Quality.STRAIGHT_LINE

@@ -53,6 +53,16 @@ def test_a_body_out_of_bounds_is_refused(kind: type[Body], body: dict[str, Any])
 
 
 def test_a_member_is_shown_without_more_than_is_needed() -> None:
-    """Six fields, the number among them as it was masked."""
-    shown = r.MemberView(id="m", unit_id="u", name="陈", tel="***", leader=False, duty=Duty.OFF)
-    assert set(msgspec.to_builtins(shown)) == {"id", "unit_id", "name", "tel", "leader", "duty"}
+    """Seven fields, the number among them as it was masked."""
+    shown = r.MemberView(
+        id="m", unit_id="u", name="陈", tel="***", leader=False, duty=Duty.OFF, consent=None
+    )
+    fields = {"id", "unit_id", "name", "tel", "leader", "duty", "consent"}
+    assert set(msgspec.to_builtins(shown)) == fields
+
+
+def test_consent_is_taken_back_by_null_and_kept_by_saying_nothing() -> None:
+    """Of all fields of a member only this one may become nothing."""
+    assert msgspec.convert({}, r.ChangeMember).consent is msgspec.UNSET
+    assert msgspec.convert({"consent": None}, r.ChangeMember).consent is None
+    assert msgspec.convert({"name": "陈"}, r.AddMember).consent == "paper"

@@ -18,7 +18,7 @@ from schemas.unit import Duty, UnitState
 from schemas.wire import ClientMessage, Close, ErrorCode, ReliableFrame, ServerMessage, UnitCommand
 
 # Words of the protocol's sections 3 and 5.
-SAID = "hello ping ack loc duty offer.seen offer.reply assign.seen progress assist report sos mode"
+SAID = "hello ping ack loc duty offer.seen offer.reply assign.seen progress assist report sos mode consent"
 TOLD = """
     welcome pong policy ok err offer offer.update offer.end assign assign.update assign.end
 """
@@ -64,8 +64,10 @@ SMALLEST: dict[type, dict[str, Any]] = {
         "text": "smoke",
     },
     wire.Sos: {"t": "sos", "id": ID},
+    wire.Consent: {"t": "consent", "id": ID, "yes": False},
     wire.NoticeRead: {"t": "notice.read", "id": ID, "nid": "n1"},
 }
+PLACED: dict[str, Any] = {"d": "gcj02", "ts": 2, "fix": [1, 113.45, 23.1, 8, None, None, "gps"]}
 # What may stand beside it.
 OPTIONAL: dict[type, dict[str, Any]] = {
     wire.Hello: {
@@ -77,8 +79,10 @@ OPTIONAL: dict[type, dict[str, Any]] = {
     },
     wire.Mode: {"hb": 60},
     wire.Loc: {"bat": 0.5, "p": 1, "ack": 7},
-    wire.OfferReply: {"why": "on foot", "crew": ["m1", "m2"]},
-    wire.Progress: {"note": "by the gate", "outcome": "rescued"},
+    wire.SetDuty: PLACED,
+    wire.Consent: {"policy": "2026-11"},
+    wire.OfferReply: {"why": "on foot", "crew": ["m1", "m2"], **PLACED},
+    wire.Progress: {"note": "by the gate", "outcome": "rescued", **PLACED},
     wire.Assist: {"n": 2, "text": "a second AED"},
     wire.Report: {"self": True},
     wire.Sos: {"d": "wgs84", "fix": [1, 113.45, 23.1, 8, 1.4, 90, "gps"]},

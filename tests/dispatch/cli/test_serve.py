@@ -7,13 +7,18 @@ import pytest
 from dispatch.cli.codes import Failure
 from dispatch.cli.serve import roads_of
 from dispatch.settings import Settings
+from geo.city.roads import roads
+from geo.roads import file as road_file
+from geo.roads.build import Source, build
+from tests.cities import small_city
 
 
 def put(folder: Path, *names: str) -> Settings:
     """Return settings of a data folder that has these road files."""
     (folder / "roads").mkdir()
+    graph = build(roads(small_city(20)), Source("test"))
     for name in names:
-        (folder / "roads" / name).write_bytes(b"")
+        road_file.save(graph, folder / "roads" / name)
     return Settings(data=folder)
 
 
@@ -43,5 +48,13 @@ def test_those_that_are_named_are_loaded(tmp_path: Path) -> None:
 
 def test_a_name_without_a_file_stops_the_start(tmp_path: Path) -> None:
     """Better no start than a night of straight lines that somebody took for roads."""
-    with pytest.raises(Failure, match="KAPOK_ROADS: no file"):
+    with pytest.raises(Failure, match=r"KAPOK_ROADS: .*gone\.roads"):
         roads_of(Settings(data=tmp_path, roads=tmp_path / "gone.roads"))
+
+
+def test_what_is_no_road_file_stops_the_start(tmp_path: Path) -> None:
+    """An extract, say, that was never imported."""
+    named = tmp_path / "porto.osm.pbf"
+    named.write_bytes(b"OSMHeader")
+    with pytest.raises(Failure, match="KAPOK_ROADS: "):
+        roads_of(Settings(data=tmp_path, roads=named))

@@ -6,6 +6,7 @@ from dispatch.core import errors
 from dispatch.core.errors import (
     Cancelled,
     Conflict,
+    ConsentRequired,
     Expired,
     Forbidden,
     IdReuse,
@@ -30,6 +31,7 @@ TREE: list[tuple[type[Refusal], type[Refusal], ErrorCode]] = [
     (Unauthenticated, Refusal, ErrorCode.UNAUTHENTICATED),
     (Invalid, Refusal, ErrorCode.INVALID),
     (NotOnDuty, Refusal, ErrorCode.NOT_ON_DUTY),
+    (ConsentRequired, Refusal, ErrorCode.CONSENT_REQUIRED),
     (Conflict, Refusal, ErrorCode.CONFLICT),
     (Taken, Conflict, ErrorCode.TAKEN),
     (Expired, Conflict, ErrorCode.EXPIRED),

@@ -151,7 +151,7 @@ def test_a_position_is_as_old_as_its_fix() -> None:
 
 def test_what_a_router_told_is_ranked_alone_and_signed() -> None:
     """Its candidates carry its name, and are not mixed with our own."""
-    told = Told("valhalla", {FAR: (120.0, 900.0)})
+    told = Told("valhalla", SCENE, {FAR: (120.0, 900.0)})
     seen = FleetField(fleet_of_two(), SCENE, NOW_S, told=told)
     found = seen.candidates(Need(), 300, frozenset())
     assert [(c.unit_id, c.eta_s, c.told_by) for c in found.candidates] == [(FAR, 120.0, "valhalla")]
@@ -160,7 +160,7 @@ def test_what_a_router_told_is_ranked_alone_and_signed() -> None:
 
 def test_where_nobody_told_of_will_do_our_own_reckoning_takes_its_place() -> None:
     """Better a unit by our own roads than none."""
-    told = Told("valhalla", {FAR: (120.0, 900.0)})
+    told = Told("valhalla", SCENE, {FAR: (120.0, 900.0)})
     seen = FleetField(fleet_of_two(), SCENE, NOW_S, told=told)
     found = seen.candidates(Need(), 300, frozenset({FAR}))
     assert [(c.unit_id, c.told_by) for c in found.candidates] == [(ONE, "")]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,7 @@ def test_a_fleet_knows_the_units_it_was_given() -> None:
     assert units.unit(uid(2)) == row(2).unit
     assert units.unit(uid(3)) is None
     assert (units.row(uid(2)), units.row(uid(3))) == (1, None)
+    assert units.ids(np.array([1])) == {uid(2)}
 
 
 def test_units_are_read_on_from_an_id() -> None:
@@ -610,3 +612,16 @@ def test_those_in_a_box_are_those_who_stand_there() -> None:
     box = Box.around(SCENE, 100.0)
     assert units.inside(box, NOW_S) == {uid(1)}
     assert units.inside(box, NOW_S + FRESH_S + 1) == {uid(1), uid(2)}
+
+
+def test_a_place_that_is_forgotten_is_nowhere() -> None:
+    """Not where units are looked for, not what is written down; the next fix begins anew."""
+    known = fleet(row(1))
+    known.fix(uid(1), Fix(lon=SCENE.lon + STEP, lat=SCENE.lat, acc_m=5.0, at_s=NOW_S))
+    known.forget(uid(1))
+    known.forget(uid(9))
+    standing = known.standing(uid(1), NOW_S)
+    assert (standing.place, standing.age_s) == (SCENE, None)
+    assert (known.to_keep(), known.fresh(NOW_S).tolist()) == ([], [False])
+    known.fix(uid(1), Fix(lon=SCENE.lon + STEP, lat=SCENE.lat, acc_m=5.0, at_s=NOW_S - 1.0))
+    assert known.standing(uid(1), NOW_S).age_s == 1.0

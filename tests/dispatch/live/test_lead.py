@@ -133,6 +133,18 @@ def test_a_unit_without_a_lead_stands_where_its_first_voice_is() -> None:
     assert not places.take(UNIT, ONE, fix(101.0), None, OLD_S)
 
 
+def test_what_a_member_takes_back_is_the_units_only_where_he_spoke_for_it() -> None:
+    """Or where nobody can tell who did."""
+    places = Places()
+    assert places.forget(UNIT, ONE)
+    places.take(UNIT, ONE, fix(100.0), ONE, OLD_S)
+    places.keep(TWO, fix(100.0))
+    assert not places.forget(UNIT, TWO)
+    assert places.last(TWO) is None
+    assert places.forget(UNIT, ONE)
+    assert places.take(UNIT, TWO, fix(101.0), ONE, OLD_S)
+
+
 def test_a_fix_may_be_a_members_alone() -> None:
     """He is at home; the unit is elsewhere."""
     places = Places()

@@ -1,5 +1,7 @@
 """Who holds which phone, in memory."""
 
+from msgspec.structs import replace
+
 from dispatch.live.roster import Roster
 from dispatch.ports import Identity
 from schemas.base import DeviceId, MemberId, UnitId
@@ -52,6 +54,14 @@ def test_a_new_token_does_not_set_a_stream_back() -> None:
     known = roster()
     known.add(b"9", identity(1, 2))
     assert known.head(DeviceId("d1")) == 7
+
+
+def test_who_has_not_agreed_to_be_located_is_known() -> None:
+    """Of all crews."""
+    known = roster()
+    assert known.refusing() == []
+    known.put([replace(member(2), consent=None)])
+    assert [m.id for m in known.refusing()] == ["m2"]
 
 
 def test_a_stream_only_grows() -> None:

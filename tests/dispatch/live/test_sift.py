@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatch.core.matching import BARS, FREE, Reason, first_bars, ranked
+from dispatch.core.matching import BARS, FREE, Reason, accept_rate, first_bars, ranked
 from dispatch.live.sift import Best, Facts, Terms, columns, sieve, sift
 from geo.standing import Reach
 
@@ -74,11 +74,13 @@ def test_the_best_are_those_of_matching(seed: int, most: int) -> None:
         assert found.best.rows == rows[best].tolist()
         assert found.best.eta_s == reach.eta_s[best].tolist()
         assert found.best.distance_m == reach.distance_m[best].tolist()
-        for name in ("accepts", "offers", "asked", "fix_s"):
+        for name in ("asked", "fix_s"):
             assert getattr(found.best, name) == getattr(units, name)[rows[best]].tolist()
+        counts = zip(units.accepts[rows[best]], units.offers[rows[best]], strict=True)
+        assert found.best.rates == [accept_rate(int(a), int(o)) for a, o in counts]
         assert found.left_out == {bar: n for bar, n in left_out.items() if n}
     places, steps = np.zeros(most, np.int64), np.zeros(most)
-    out = np.zeros((4, most), np.int64), np.zeros((3, most)), np.zeros(len(BARS), np.int64)
+    out = np.zeros((2, most), np.int64), np.zeros((4, most)), np.zeros(len(BARS), np.int64)
     run: Callable[..., int] = sieve.py_func
     kept = run(rows, *reach[:2], 180.0, *units, *moment, places, steps, *out)
     assert out[0][0, :kept].tolist() == rows[best].tolist()
@@ -92,7 +94,7 @@ def test_nobody_is_left_out_where_nobody_is(compiled: bool) -> None:
     dice, none = np.random.default_rng(1), np.zeros(0)
     empty = none.astype(np.int64), Reach(none, none)
     found = sift(empty, 180, facts(dice), terms(dice), 5, compiled=compiled)
-    assert found == (Best([], [], [], [], [], [], []), {})
+    assert found == (Best([], [], [], [], [], []), {})
 
 
 @pytest.mark.parametrize("compiled", [False, True])

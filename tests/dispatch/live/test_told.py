@@ -29,7 +29,7 @@ def fleet() -> Fleet:
 def test_only_those_who_were_told_of_are_in_reach() -> None:
     """The router's word and ours are never put into one ranking."""
     units = fleet()
-    near = Told("valhalla", {TWO: (95.0, 640.0)}).near(units)
+    near = Told("valhalla", SCENE, {TWO: (95.0, 640.0)}).near(units)
     assert near.of(1) == (95.0, 640.0)
     assert near.of(0) == (math.inf, math.inf)
     assert near.quality is Quality.NETWORK
@@ -38,12 +38,15 @@ def test_only_those_who_were_told_of_are_in_reach() -> None:
 
 def test_units_that_left_meanwhile_are_nobody() -> None:
     """An answer may be older than the register."""
-    assert Told("valhalla", {STRANGER: (1.0, 1.0)}).near(fleet()).within(300.0)[0].tolist() == []
+    assert (
+        Told("valhalla", SCENE, {STRANGER: (1.0, 1.0)}).near(fleet()).within(300.0)[0].tolist()
+        == []
+    )
 
 
 def test_nobody_told_of_is_nobody_in_reach() -> None:
     """Nobody has a way there."""
-    assert Told("valhalla", {}).near(fleet()).within(300.0)[0].tolist() == []
+    assert Told("valhalla", SCENE, {}).near(fleet()).within(300.0)[0].tolist() == []
 
 
 def test_straight_is_as_the_crow_flies() -> None:

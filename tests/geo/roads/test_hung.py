@@ -71,6 +71,7 @@ def test_rows_are_taken_from_wherever_they_hang() -> None:
     hang_on(made, 0, {0: 3, 2: 3})
     hang_on(made, 1, {1: 3})
     made.take(np.array([0, 1, 3]))
+    made.take(np.array([0, 3]))
     assert (on(made, 0), on(made, 1)) == ({3: [2]}, {})
     assert made.travels() == (0,)
 
@@ -96,6 +97,6 @@ def test_one_text_serves_compiled_or_not() -> None:
     for _ in range(20):
         rows = dice.choice(9, 4, replace=False)
         segments = dice.integers(NOWHERE, 9, 4).astype(np.int32)
-        for run, arrays in zip((hang, hang.py_func), links, strict=True):
-            run(rows, segments, *arrays)
+        for compiled, arrays in zip((True, False), links, strict=True):
+            hang.text(compiled=compiled)(rows, segments, *arrays)
         assert all((a == b).all() for a, b in zip(*links, strict=True))

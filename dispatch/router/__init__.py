@@ -1,0 +1,1 @@
+"""Road seconds from servers that others wrote, where a site has one."""
