@@ -207,13 +207,17 @@ class Coverage:
         self._waits[rows] = False
         return len(rows)
 
-    def covered(self, free: Flags, rates: Floats, chances: Chances) -> tuple[Covered, ...]:
+    def covered(
+        self, free: Flags, rates: Floats, chances: Chances, later_s: Floats
+    ) -> tuple[Covered, ...]:
         """Return how each place is covered by those who are free, for each of `RINGS_S`.
 
-        `rates` are the units' own acceptance rates. Within a ring the chance counts those inside
+        `rates` are the units' own acceptance rates, `later_s` how much longer than the model's
+        turnout each takes to set out. Within a ring the chance counts those inside
         it only; it is that of somebody accepting and arriving, were all of them asked.
         """
         pairs = Pairs.joined([self._reached[row] for row in np.flatnonzero(free).tolist()])
+        pairs = pairs._replace(eta_s=pairs.eta_s + later_s[pairs.units])
         return tuple(self._within(pairs, rates, chances, ring_s) for ring_s in RINGS_S)
 
     def _within(self, pairs: Pairs, rates: Floats, chances: Chances, ring_s: float) -> Covered:

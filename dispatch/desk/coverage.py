@@ -142,7 +142,9 @@ class CityCoverage:
             if loop.time() >= until_s:
                 break
             await asyncio.sleep(BREATH_S)
-        covered = await asyncio.to_thread(coverage.covered, footing.free, footing.rates, chances)
+        covered = await asyncio.to_thread(
+            coverage.covered, footing.free, footing.rates, chances, footing.later_s
+        )
         self._city = City(
             at=at,
             places=self._places,

@@ -1,6 +1,7 @@
 """What memory knows around one incident at one moment: the desk's view while it decides."""
 
 from functools import cached_property
+from math import isfinite
 
 from msgspec.structs import replace
 
@@ -78,7 +79,12 @@ class FleetField:
     def candidate(self, unit_id: UnitId) -> Candidate | None:
         """Return any unit as a candidate, wherever it is; None where it is not known."""
         row = self._row(unit_id)
-        return None if row is None else self._fleet.candidate(row, self._reach, self._now_s)
+        if row is None:
+            return None
+        if self._told is not None and self._heard is not None and isfinite(self._heard.of(row)[0]):
+            heard = self._fleet.candidate(row, self._heard, self._now_s)
+            return replace(heard, told_by=self._told.by)
+        return self._fleet.candidate(row, self._reach, self._now_s)
 
     def state(self, unit_id: UnitId) -> UnitState | None:
         """Return what a unit is free for; None where it is not known."""

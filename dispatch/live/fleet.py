@@ -26,6 +26,7 @@ from dispatch.core.matching import (
     first_bars,
     mask,
 )
+from dispatch.core.turnout import later_s
 from dispatch.live.near import Near
 from dispatch.live.sift import Best, Facts, Terms, columns, sift
 from dispatch.live.table import Table
@@ -33,7 +34,7 @@ from dispatch.ports import UnitStates
 from geo.distance import metres
 from geo.eta import MOVES, TURNOUT_S, EtaModel, MoveCodes, Moves
 from geo.point import Box, Floats, Point
-from geo.standing import Quality, Reach
+from geo.standing import Quality, Reach, Rows
 from schemas.base import UnitId
 from schemas.incident import OfferState
 from schemas.plan import Need
@@ -74,6 +75,7 @@ _DTYPE: Final = np.dtype(
         ("home_lon", "f8"),
         ("home_lat", "f8"),
         ("moves", "u1"),
+        ("later_s", "f8"),
         ("capabilities", "u8"),
         ("min_crew", "i2"),
         ("on_duty", "i2"),
@@ -131,13 +133,17 @@ class Standing(NamedTuple):
 
 
 class Footing(NamedTuple):
-    """All units by row: where they are found, how they move, how likely to accept, who is free."""
+    """All units by row: where they are found, how they move, how likely to accept, who is free.
+
+    `later_s`: how much longer than the model's turnout each takes to set out.
+    """
 
     lons: Floats
     lats: Floats
     moves: MoveCodes
     rates: Floats
     free: Bools
+    later_s: Floats
 
 
 class Fleet:
@@ -224,6 +230,7 @@ class Fleet:
             self._hidden |= {unit.id}
         cells["home_lon"][i], cells["home_lat"][i] = unit.lon, unit.lat
         cells["moves"][i] = MOVES.index(unit.moves)
+        cells["later_s"][i] = later_s(unit.kind)
         cells["capabilities"][i] = mask(unit.capabilities)
         cells["min_crew"][i] = unit.min_crew
         cells["fixed"][i], cells["disabled"][i] = unit.fixed, unit.disabled
@@ -399,7 +406,12 @@ class Fleet:
         """Return the ETAs to a place of all in time, from their fresh fix or else home post."""
         if not self._seen_s <= now_s <= self._stale_s:
             self._stand_all(now_s)
-        return Near(len(self), partial(self._standings.reach, place), limit_s)
+        return Near(len(self), partial(self._search, place), limit_s)
+
+    def _search(self, place: Point, limit_s: float) -> tuple[Rows, Reach]:
+        """Search, and let those who take longer to set out arrive later."""
+        rows, reach = self._standings.reach(place, limit_s)
+        return rows, reach._replace(eta_s=reach.eta_s + self._table["later_s"][rows])
 
     def warm(self) -> None:
         """Compile what searches run on, or load it from its cache: once at the start."""
@@ -496,6 +508,7 @@ class Fleet:
             moves=cells["moves"].copy(),
             rates=accept_rates(cells["accepts"], cells["offers"]),
             free=bars == FREE,
+            later_s=cells["later_s"].copy(),
         )
 
     @property

@@ -55,7 +55,10 @@ def told(made: Coverage, free: Flags | None = None, rate: float = 1.0) -> list[l
         made.work(2)
     rows = len(made._lons)
     who = np.ones(rows, np.bool_) if free is None else free
-    return [each.units.tolist() for each in made.covered(who, np.full(rows, rate), surely)]
+    return [
+        each.units.tolist()
+        for each in made.covered(who, np.full(rows, rate), surely, np.zeros(rows))
+    ]
 
 
 def test_those_within_each_ring_are_counted() -> None:
@@ -86,7 +89,7 @@ def test_the_chance_of_an_arrival_is_that_somebody_accepts_and_comes() -> None:
     made = coverage(0.0)
     made.take(*units(0, 10, 200))
     told(made)
-    near, wide = made.covered(np.ones(3, np.bool_), np.array([0.4, 0.5, 0.6]), surely)
+    near, wide = made.covered(np.ones(3, np.bool_), np.array([0.4, 0.5, 0.6]), surely, np.zeros(3))
     assert near.p.tolist() == pytest.approx([1 - 0.6 * 0.5])
     assert wide.p.tolist() == pytest.approx([1 - 0.6 * 0.5 * 0.4])
 
@@ -96,7 +99,7 @@ def test_what_is_certain_is_no_more_than_certain() -> None:
     made = coverage(0.0, 5000.0)
     made.take(*units(0, 0))
     told(made)
-    (near, _) = made.covered(np.ones(2, np.bool_), np.ones(2), surely)
+    (near, _) = made.covered(np.ones(2, np.bool_), np.ones(2), surely, np.zeros(3))
     assert near.p.tolist() == pytest.approx([1.0, 0.0])
     assert (near.within.tolist(), near.sure.tolist()) == ([True, False], [True, False])
 
@@ -160,7 +163,7 @@ def test_the_work_is_done_in_parts() -> None:
     made = Coverage(1, Counting())
     made.take(*units(0, 10, 20))
     assert (made.work(2), made.pending) == (2, 1)
-    covered = made.covered(np.ones(3, np.bool_), np.ones(3), surely)
+    covered = made.covered(np.ones(3, np.bool_), np.ones(3), surely, np.zeros(3))
     assert [each.units.tolist() for each in covered] == [[2], [2]]
     assert (made.work(2), made.work(2), made.pending) == (1, 0, 0)
 
@@ -263,3 +266,14 @@ def test_bare_places_are_told_by_weight() -> None:
     assert uncovered(np.array([9.0, 1.0, 1.0]), NEAR).tolist() == [1, 2]
     assert uncovered(np.array([9.0, 1.0, 3.0]), NEAR).tolist() == [2, 1]
     assert uncovered(np.ones(3), WIDE).tolist() == [2]
+
+
+def test_who_sets_out_later_arrives_later() -> None:
+    """By so much, and perhaps outside the ring."""
+    made = Coverage(1, Counting())
+    made.take(*units(0, 10, 20))
+    made.work(3)
+    usual = made.covered(np.ones(3, np.bool_), np.ones(3), surely, np.zeros(3))
+    later = made.covered(np.ones(3, np.bool_), np.ones(3), surely, np.array([0.0, 1e6, 1e6]))
+    assert [each.units.tolist() for each in usual] == [[3], [3]]
+    assert [each.units.tolist() for each in later] == [[1], [1]]

@@ -141,7 +141,9 @@ def test_a_closure_takes_effect_when_places_are_looked_at_anew() -> None:
 
     def told() -> list[int]:
         made.work(1)
-        covered = made.covered(np.ones(1, np.bool_), np.ones(1), lambda eta_s, _: eta_s * 0)
+        covered = made.covered(
+            np.ones(1, np.bool_), np.ones(1), lambda eta_s, _: eta_s * 0, np.zeros(1)
+        )
         return [int(each.units[0]) for each in covered]
 
     assert told() == [1, 1]

@@ -165,3 +165,11 @@ def test_where_nobody_told_of_will_do_our_own_reckoning_takes_its_place() -> Non
     found = seen.candidates(Need(), 300, frozenset({FAR}))
     assert [(c.unit_id, c.told_by) for c in found.candidates] == [(ONE, "")]
     assert seen.eta_s(ONE) == 30.0
+
+
+def test_a_school_s_guards_set_out_later() -> None:
+    """Their ETA says so: children are handed over first."""
+    fleet = fleet_of_two()
+    school = row(ONE, SCENE.lon)
+    fleet.put(replace(school, unit=replace(school.unit, kind=UnitKind.SCHOOL)))
+    assert FleetField(fleet, SCENE, NOW_S).eta_s(ONE) == 45.0
