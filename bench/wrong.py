@@ -67,9 +67,7 @@ def _rows_of(name: str, incidents: int) -> list[Row]:
     return [counted, *(row for moves in WAYS for row in _rows(f"{name}, {moves}", told[moves]))]
 
 
-def _tell(
-    network: RoadNetwork, places: Places, happened: Places, moves: Moves, told: Told
-) -> None:
+def _tell(network: RoadNetwork, places: Places, happened: Places, moves: Moves, told: Told) -> None:
     """Add what comes of some incidents, with all units moving the same way."""
     standings = network.standings()
     for row, (lon, lat) in enumerate(places.tolist()):
