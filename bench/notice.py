@@ -89,8 +89,8 @@ def measure(scale: float) -> Found:
             Row.of("the same while it is acknowledged", after, MS),
             Row.count("the slowest offer without a notice", max(calm, default=0.0), MS),
             Row.count("the slowest offer while a notice is sent", max(beside, default=0.0), MS),
-            Row.count("incidents called in without a notice", len(calm), "incidents"),
-            Row.count("incidents called in while one was sent", len(beside), "incidents"),
+            Row.count("incidents offered at once without a notice", len(calm), "incidents"),
+            Row.count("incidents offered at once while one was sent", len(beside), "incidents"),
         ],
         ratios={
             "offers beside a notice to without, median": median,
@@ -173,11 +173,12 @@ def _wait(seconds: float) -> asyncio.Task[None]:
 async def _call(
     load: Load, places: Iterator[IncidentPlace], opened: dict[str, float], until: asyncio.Task[Any]
 ) -> None:
-    """Call in incidents until a task is done."""
+    """Call in incidents until a task is done; where nobody is free at once there is no offer."""
     while not until.done():
         next_at = perf_counter() + CALL_EVERY_S
         answer = await _post(load, "/v1/incidents", _incident(next(places).point))
-        opened[answer["id"]] = datetime.fromisoformat(answer["opened_at"]).timestamp() * 1000
+        if answer["offers"]:
+            opened[answer["id"]] = datetime.fromisoformat(answer["opened_at"]).timestamp() * 1000
         await asyncio.sleep(max(0.0, next_at - perf_counter()))
 
 

@@ -1,5 +1,6 @@
 """What is being changed while somebody compares memory with the store: that is no difference."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,16 +12,19 @@ class InFlight:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
         self._watches: list[set[str]] = []
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
-    def __bool__(self) -> bool:
-        """Tell whether anything is being changed now."""
-        return bool(self._open)
+    async def quiet(self) -> None:
+        """Wait until nothing is being changed."""
+        await self._quiet.wait()
 
     @contextmanager
     def changing(self, ids: Iterable[str]) -> Iterator[None]:
         """Change these inside, in the store and in memory."""
         about = frozenset(ids)
         self._open.update(about)
+        self._quiet.clear()
         for watch in self._watches:
             watch.update(about)
         try:
@@ -28,6 +32,8 @@ class InFlight:
         finally:
             self._open.subtract(about)
             self._open = +self._open
+            if not self._open:
+                self._quiet.set()
 
     @contextmanager
     def watching(self) -> Iterator[set[str]]:

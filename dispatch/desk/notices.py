@@ -43,7 +43,6 @@ BATCH: Final = 500
 SLICE: Final = 25
 """Phones written to in one turn of the loop, for the same reason: a millisecond."""
 BREATH_S: Final = 0.01
-LOOK_AGAIN_S: Final = 0.001
 GIVES_WAY_S: Final = 0.05
 """How long a batch waits for decisions under way, all in all: a flood of them stops no notice."""
 LOOK_EVERY_S: Final = 1.0
@@ -220,8 +219,7 @@ class Notices:
 
     async def _tell(self, rows: Sequence[Sealed]) -> None:
         """Hand a batch over in slices, and leave room for decisions before each and the next."""
-        loop = asyncio.get_running_loop()
-        till_s = loop.time() + GIVES_WAY_S
+        till_s = asyncio.get_running_loop().time() + GIVES_WAY_S
         for start in range(0, len(rows), SLICE):
             await self._give_way(till_s)
             self._hand_over(rows[start : start + SLICE])
@@ -230,10 +228,12 @@ class Notices:
         await self._give_way(till_s)
 
     async def _give_way(self, till_s: float) -> None:
-        """Wait while a decision is being written, till a moment of the loop's time at most."""
-        loop = asyncio.get_running_loop()
-        while self._decisions and loop.time() < till_s:
-            await asyncio.sleep(LOOK_AGAIN_S)
+        """Wait while decisions are being written, till a moment of the loop's time at most."""
+        try:
+            async with asyncio.timeout_at(till_s):
+                await self._decisions.quiet()
+        except TimeoutError:
+            pass
 
     def _hand_over(self, rows: Sequence[Sealed]) -> None:
         """Let phones' streams grow and write to them, without a wait between the two."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from dispatch.core.errors import ConsentRequired, NotOnDuty, Refusal
 from dispatch.core.fixes import Fix, judge
@@ -25,6 +26,8 @@ from schemas.unit import Duty, Member
 LATE_REPORTS: Final = 2
 LATE_S: Final = 60.0
 """A lead's position is old after so many reports that should have come, and a minute."""
+READ_WITHIN_S: Final = 60.0
+"""How long reading the whole register may take."""
 
 
 class Whereabouts:
@@ -36,6 +39,7 @@ class Whereabouts:
         self._arrivals = arrivals
         self._places = Places()
         self._refusing = {member.id for member in desk.roster.refusing()}
+        self._lately: dict[MemberId, tuple[UnitId, float]] = {}
 
     def last(self, member_id: MemberId) -> Fix | None:
         """Return a member's last good fix."""
@@ -117,7 +121,7 @@ class Whereabouts:
     def decided(self, identity: Identity, *, yes: bool) -> None:
         """Take a member's word by his own phone, which need not be told of it."""
         if yes:
-            self._refusing.discard(identity.member_id)
+            self._agree(identity.member_id)
         else:
             self._refuse(identity.unit_id, identity.member_id)
 
@@ -129,6 +133,7 @@ class Whereabouts:
 
     def registered(self) -> None:
         """Follow all crews, after they were read anew."""
+        self._hold_fast()
         refusing = self._desk.roster.refusing()
         self._refusing &= {member.id for member in refusing}
         for member in refusing:
@@ -142,10 +147,24 @@ class Whereabouts:
         if refuses:
             self._refuse(member.unit_id, member.id)
         else:
-            self._refusing.discard(member.id)
+            self._agree(member.id)
         self._presence.come_again_to(member.unit_id, member.id)
+
+    def _hold_fast(self) -> None:
+        """Let what was read not undo a refusal of just now: it may be older."""
+        roster, since_s = self._desk.roster, self._desk.clock.now().timestamp() - READ_WITHIN_S
+        self._lately = {m: refused for m, refused in self._lately.items() if refused[1] > since_s}
+        for member_id, (unit_id, _) in self._lately.items():
+            member = roster.member(unit_id, member_id)
+            if member is not None:
+                roster.put([replace(member, consent=None)])
+
+    def _agree(self, member_id: MemberId) -> None:
+        self._refusing.discard(member_id)
+        self._lately.pop(member_id, None)
 
     def _refuse(self, unit_id: UnitId, member_id: MemberId) -> None:
         self._refusing.add(member_id)
+        self._lately[member_id] = unit_id, self._desk.clock.now().timestamp()
         if self._places.forget(unit_id, member_id):
             self._desk.fleet.forget(unit_id)

@@ -271,7 +271,7 @@ class Connection:
 
     async def _identify(self, hello: Hello) -> None:
         if not self._hub.begin_check(busy=hello.busy):
-            self.close(Close.OVERLOADED)
+            self.close(Close.OVERLOADED, self._hub.later_s())
             return
         try:
             identity = await self._phones.identify(hello.tok)
@@ -279,7 +279,7 @@ class Connection:
         except Unauthenticated:
             self.close(Close.AUTH_INVALID)
         except Temporary:
-            self.close(Close.OVERLOADED)
+            self.close(Close.OVERLOADED, self._hub.later_s())
         except Exception:
             log.exception("hello_failed")
             self.close(Close.INTERNAL)
@@ -346,7 +346,7 @@ class Connection:
                 if self._writer is not None:
                     await asyncio.wait({self._writer})
         except (StoreAway, Temporary):
-            self.close(Close.OVERLOADED)
+            self.close(Close.OVERLOADED, self._hub.later_s())
         except Exception:
             log.exception("replay_failed", device=self.identity.device_id)
             self.close(Close.INTERNAL)

@@ -21,6 +21,7 @@ from dispatch.gateway.limits import (
     SESSIONS_PER_UNIT,
     SWEEP_EVERY_S,
     SWEEP_ROWS,
+    later_s,
     spread_s,
 )
 from dispatch.gateway.phones import Phones
@@ -37,8 +38,17 @@ Took = Callable[[str, float], None]
 """Is told how many seconds after its decision an offer came to a stage."""
 
 
+Dice = Callable[[float], float]
+"""Returns a time up to the one it is given: the clock's dice."""
+
+
 def _nobody(_stage: str, _seconds: float) -> None:
     """Tell nobody."""
+
+
+def _latest(most_s: float) -> float:
+    """Return the latest time: of who has no dice."""
+    return most_s
 
 
 @dataclass(slots=True)
@@ -102,9 +112,10 @@ class Seat(Socket, Protocol):
 class Hub:
     """The sockets of this process: one per device."""
 
-    def __init__(self, phones: Phones, took: Took = _nobody) -> None:
+    def __init__(self, phones: Phones, took: Took = _nobody, dice: Dice = _latest) -> None:
         self.phones = phones
         self.took = took
+        self._dice = dice
         self.stats = Stats()
         self.draining = False
         self._seats: dict[DeviceId, Seat] = {}
@@ -179,6 +190,11 @@ class Hub:
             self.phones.disconnected(identity)
         except Exception:
             log.exception("leave_failed", device=identity.device_id)
+
+    def later_s(self) -> float:
+        """Return when one who is turned away shall come again: another time for each."""
+        waiting = self.stats.sockets - self.stats.phones
+        return round(self._dice(later_s(waiting)), 1)
 
     def begin_check(self, *, busy: bool) -> bool:
         """Take a place among the tokens being looked up; False when all are taken."""

@@ -42,6 +42,9 @@ NOT_READY_MS: Final = 1000
 OVERLOADED_MS: Final = 1000
 SPREAD_S: Final = (1.0, 60.0)
 PHONES_BACK_PER_S: Final = 400
+LATER_S: Final = (5.0, 60.0)
+WAITING_BACK_PER_S: Final = 50
+"""Who is turned away (4106) came in a storm: an eighth of what comes back in good order."""
 
 RETRY_AFTER_S: Final[Mapping[Close, int]] = {
     Close.HELLO_TIMEOUT: 5,
@@ -54,6 +57,12 @@ RETRY_AFTER_S: Final[Mapping[Close, int]] = {
     Close.TOO_MANY_ERRORS: 30,
 }
 """What the reason of a close names as `ra` where the closer does not; all others: 0."""
+
+
+def later_s(waiting: int) -> float:
+    """Return within how many seconds so many turned away may come again."""
+    least, most = LATER_S
+    return min(most, max(least, waiting / WAITING_BACK_PER_S))
 
 
 def spread_s(online: int) -> float:

@@ -66,7 +66,7 @@ class UnitSocket:
             return
         address = _address(scope)
         if not self._porch.enter(address):
-            await self._send_off(say, parting(Close.OVERLOADED))
+            await self._send_off(say, parting(Close.OVERLOADED, self._hub.later_s()))
             return
         connection = Connection(
             self._phones,

@@ -41,7 +41,8 @@ class Budget(NamedTuple):
 class Twin:
     """Answers phones over HTTP.
 
-    Acknowledgements count in the epoch that the request names, and in no other.
+    Acknowledgements count in the epoch that the request names, and in no other. One above the head
+    proves that rows were lost, and begins a new epoch, as it does on the socket.
     """
 
     def __init__(self, phones: Phones, oldest: Oldest = NO_APPS) -> None:
@@ -79,6 +80,8 @@ class Twin:
                 replies.append(message)
                 continue
             if epoch == self._phones.epoch:
+                await self._require_given(identity, message.ack or 0)
+            if epoch == self._phones.epoch:
                 acked = max(acked, self._acknowledge(identity, message.ack))
             replies.append(await self._reply(identity, message))
         found = await self.inbox(identity, acked, datum, epoch)
@@ -90,6 +93,13 @@ class Twin:
             head=found.head,
             now=found.now,
         )
+
+    async def _require_given(self, identity: Identity, seq: int) -> None:
+        """Begin a new epoch where the phone holds a row of this one that was never given."""
+        head = self._phones.head(identity.device_id)
+        if seq > head:
+            log.error("rows_lost", device=identity.device_id, ack=seq, head=head)
+            await self._phones.lost(identity, seq)
 
     def _acknowledge(self, identity: Identity, seq: int | None) -> int:
         taken = seq is not None and self._phones.acknowledge(identity.device_id, seq)
@@ -166,6 +176,8 @@ class Twin:
         self, identity: Identity, after: int, datum: Datum, epoch: str | None
     ) -> DeviceInbox:
         """Return what is not acknowledged yet, of another epoch all; at most `TWIN_ROWS`."""
+        if epoch == self._phones.epoch:
+            await self._require_given(identity, after)
         known = after if epoch == self._phones.epoch else 0
         try:
             rows = await self._phones.mail(identity.device_id, known, TWIN_ROWS)

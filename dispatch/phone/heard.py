@@ -137,6 +137,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     offers: list[Offer] = []
     assigns: list[Task] = []
     policy: Policy | None = None
+    consent: bool | None = None
 
 
 class Welcome(Heard, frozen=True, kw_only=True, tag="welcome"):

@@ -188,7 +188,7 @@ class Rehearsal:
         elif cue.back is not None:
             least, most = cue.back
             wanted = least + self._dice * (most - least)
-            if self._back_s is None or abs(self._back_s - wanted) > 0.01:  # noqa: PLR2004 - s
+            if self._back_s is None or abs(self._back_s - wanted) > 0.01:  # noqa: PLR2004 - a hundredth of a second, for rounding
                 raise Mismatch(f"it comes back in {self._back_s} s, not within {cue.back}")
 
 

@@ -15,6 +15,7 @@ The rules:
   the epoch changes, those without an answer are void.
 - An answer to an offer is not sent again after a minute: the person is asked whether it stands.
 - A token that is fetched is in `memory` before its `TokenFetched`, and goes into the next hello.
+- Without its person's consent (`consented` is false: ask, send `Consent`) no position goes out.
 - An app in the background says so on every connection, with the heartbeat that it can keep.
 """
 
@@ -127,6 +128,7 @@ class Session:
         "_welcome_ms",
         "asked_where",
         "at_post",
+        "consented",
         "duty",
         "epoch",
         "hand",
@@ -139,6 +141,7 @@ class Session:
         self._card, self._fetched = card, memory.tok
         self.epoch, self.seq = memory.epoch, memory.seq
         self.duty: str = "off"
+        self.consented = True
         self.hand = Hand()
         self.at_post = False
         self._activity, self._own_hb = Activity.FOREGROUND, 0
@@ -334,11 +337,15 @@ class Session:
     def locate(self, row: FixRow, now_ms: float) -> None:
         """Report a position in the card's datum; dropped while the centre is not reached.
 
+        Dropped, too, while its person has not agreed to be located.
+
         It asks for a pong when nothing was heard for a heartbeat: a line may be dead one way only.
         """
         if not self.welcomed:
             return
         self.asked_where = False
+        if not self.consented:
+            return
         asks = self._ping_ms is None and now_ms - self._heard_ms >= self._hb_ms
         self._ping_ms = now_ms if asks else self._ping_ms
         loc = Loc(
@@ -412,6 +419,7 @@ class Session:
         self._welcome_ms = now_ms
         self._spread_s = message.spread or 0.0
         self.duty = message.state.duty or "off"
+        self.consented = message.state.consent is not False
         self._ends_ms = message.exp or NEVER
         self._told = None
         if message.state.policy:
@@ -447,6 +455,8 @@ class Session:
         if pending is None:
             return
         result = message.result or {}
+        if isinstance(result.get("consent"), bool):
+            self.consented = result["consent"]
         tok = result.get("tok") if pending.fetches else None
         if isinstance(tok, str):
             self._fetched, self._ends_ms = tok, NEVER
@@ -456,6 +466,8 @@ class Session:
             yield from self.hand.drop_offer(pending.oid, _ANSWERED[pending.answer])
 
     def _err(self, message: heard.Err, now_ms: float) -> Iterator[News]:
+        if message.code == ErrorCode.CONSENT_REQUIRED:
+            self.consented = False
         pending = self._unanswered.err(message, now_ms)
         if pending is None:
             return

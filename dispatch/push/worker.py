@@ -191,6 +191,7 @@ class Worker:
         if settled.state is PushState.SENT:
             waited = now - claimed.push.written_at
             self._metrics.push_s.labels(settled.channel).observe(waited.total_seconds())
+            self._metrics.woken(claimed.push.oid, settled.channel)
         if settled.state is PushState.GONE and settled.channel is Channel.PUSH:
             await self._forget(claimed)
 

@@ -78,3 +78,10 @@ def test_a_key_that_is_not_in_force_opens_nothing() -> None:
     keyring.replace([(token_hash("kk_b"), grant())])
     with pytest.raises(Unauthenticated):
         keyring.authenticate("kk_a")
+
+
+def test_a_feed_may_amend_what_it_keeps_the_master_record_of() -> None:
+    """Correct and supplement; what becomes of the units is not its business."""
+    held = rights(grant(Role.API_FEED))
+    assert Right.AMEND in held
+    assert held.isdisjoint({Right.CHANGE_INCIDENTS, Right.ORDER, Right.OPEN})

@@ -18,7 +18,10 @@ from schemas.unit import Duty, UnitState
 from schemas.wire import ClientMessage, Close, ErrorCode, ReliableFrame, ServerMessage, UnitCommand
 
 # Words of the protocol's sections 3 and 5.
-SAID = "hello ping ack loc duty offer.seen offer.reply assign.seen progress assist report sos mode consent"
+SAID = """
+    hello ping ack loc mode duty consent offer.seen offer.reply assign.seen progress assist report
+    sos
+"""
 TOLD = """
     welcome pong policy ok err offer offer.update offer.end assign assign.update assign.end
 """

@@ -156,6 +156,25 @@ async def test_a_telephone_number_is_shown_masked(desk: Served) -> None:
     assert not [line for line in lines if TEL in line[0] or "13912345678" in line[0]]
 
 
+async def test_a_consent_is_written_down_and_taken_back(desk: Served) -> None:
+    """On paper unless said otherwise; null takes it back, saying nothing leaves it."""
+    path = f"/v1/units/{desk.unit}/members"
+    made = await desk.do(path, {"name": "陈"}, key=REGISTRAR)
+    new = await desk.do(path, {"name": "李", "consent": None}, key=REGISTRAR)
+    assert (made["consent"], new["consent"]) == ("paper", None)
+    change = f"/v1/members/{made['id']}/change"
+    shown = [
+        (await desk.do(change, body, key=REGISTRAR))["consent"]
+        for body in ({"consent": "2026-11"}, {"name": "何"}, {"consent": None})
+    ]
+    assert shown == ["2026-11", "2026-11", None]
+    assert (await desk.post(change, {}, key=REGISTRAR)).status_code == 422
+    assert (await desk.post(change, {"consent": ""}, key=REGISTRAR)).status_code == 422
+    lines = await sql(desk.station.dsn, "select type, data ->> 'policy' as policy from event")
+    assert ("consent_withdrawn", None) in [tuple(line) for line in lines]
+    assert ("consent_given", "2026-11") in [tuple(line) for line in lines]
+
+
 async def enrolled(desk: Served, member: str) -> dict[str, Any]:
     """Enrol a member's phone by a code."""
     issued = await desk.do(f"/v1/members/{member}/enrol-code", {}, key=REGISTRAR)

@@ -507,13 +507,13 @@ async def test_candidates_are_shown_and_nobody_is_asked(station: Station) -> Non
     tables = ("incident", "offer", "outbox", "event", "due", "reply")
     counted = " union all ".join(f"select count(*) as n from {table}" for table in tables)  # noqa: S608 - names of tables
     before = await sql(station.dsn, counted)
-    shown = station.desk.candidates(station.body(), DISPATCHER)
+    shown = await station.desk.candidates(station.body(), DISPATCHER)
     assert await sql(station.dsn, counted) == before
     assert (station.lane.pushed, station.desk.fleet.busy()) == ([], [])
     case = await station.open()
     assert {c.unit_id for c in shown.candidates} == {o.unit_id for o in case.offers}
     with pytest.raises(Forbidden):
-        station.desk.candidates(station.body(), FEED)
+        await station.desk.candidates(station.body(), FEED)
 
 
 async def test_units_are_shown_in_pages(station: Station) -> None:

@@ -1,5 +1,9 @@
 """What is under way while somebody compares."""
 
+import asyncio
+
+import pytest
+
 from dispatch.desk.in_flight import InFlight
 
 
@@ -42,3 +46,16 @@ def test_watches_do_not_end_each_other() -> None:
         with flight.changing(["a"]):
             pass
     assert outer == {"a"}
+
+
+@pytest.mark.asyncio
+async def test_it_is_quiet_once_the_last_change_has_ended() -> None:
+    """Who can wait, waits for all of them, and for nothing where there is none."""
+    flight = InFlight()
+    await flight.quiet()
+    with flight.changing(["a"]):
+        with flight.changing(["b"]):
+            waiting = asyncio.create_task(flight.quiet())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await waiting

@@ -1,5 +1,6 @@
 """Notices by the desk: who is addressed, a job that survives a crash, what phones say back."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -102,7 +103,7 @@ async def test_a_process_that_dies_between_two_batches_leaves_the_rest_to_the_ne
 
 async def test_no_transaction_writes_to_more_phones_than_a_batch(station: Station) -> None:
     """An offer waits behind at most one of them."""
-    assert BATCH == 500
+    assert BATCH <= 500
     await sent(station)
     assert station.lane.pushed
 
@@ -118,6 +119,35 @@ async def test_a_turn_of_the_loop_writes_to_few_phones(station: Station) -> None
     station.desk.notices.send_through(Turns())
     await sent(station)
     assert turns == [SLICE] * (len(station.issued) // SLICE)
+
+
+async def test_a_decision_under_way_goes_first(station: Station) -> None:
+    """The next slice waits until it is written."""
+    order: list[str] = []
+    deciding: list[asyncio.Task[None]] = []
+
+    async def decide() -> None:
+        with station.desk.in_flight.changing(["i1"]):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            order.append("decided")
+
+    class Turns(Lane):
+        def push(self, sealed: Sequence[Sealed]) -> None:
+            order.append("told")
+            if not deciding:
+                deciding.append(asyncio.create_task(decide()))
+
+    station.desk.notices.send_through(Turns())
+    await sent(station)
+    assert order[:3] == ["told", "decided", "told"]
+
+
+async def test_a_decision_that_does_not_end_holds_no_notice_up(station: Station) -> None:
+    """A batch waits for a moment only, all in all."""
+    with station.desk.in_flight.changing(["i1"]):
+        await sent(station)
+    assert len(told(station)) == len(station.issued)
 
 
 async def test_a_polygon_chooses_the_units_that_stand_in_it(station: Station) -> None:

@@ -123,11 +123,12 @@ async def test_an_offline_unit_can_be_asked_once_its_phone_can_be_woken(station:
     """When the minute after the start is over; a second after the hello, in memory too."""
     station.clock.advance(GRACE_S)
     body = station.body()
-    assert set(station.desk.candidates(body, DISPATCHER).left_out) == {Reason.UNREACHABLE}
+    shown = await station.desk.candidates(body, DISPATCHER)
+    assert set(shown.left_out) == {Reason.UNREACHABLE}
     station.phones.push_address(await anybody(station), HOOK)
     await station.phones.sleepers.flush()
     await station.loops.reread_freed()
-    found = station.desk.candidates(body, DISPATCHER).candidates
+    found = (await station.desk.candidates(body, DISPATCHER)).candidates
     assert [one.unit_id for one in found] == [station.issued[0].unit]
 
 

@@ -172,8 +172,23 @@ async def test_another_process_follows_as_soon_as_it_reads(start: Start) -> None
     with pytest.raises(ConsentRequired):
         other.report()
     await one.consent("2026-11")
+    there.clock.advance(61.0)
     await there.desk.read_registered()
     assert other.report() == []
+
+
+async def test_a_register_read_a_moment_before_does_not_undo_a_refusal(station: Station) -> None:
+    """What comes last is not always the newest."""
+    one = await someone(station)
+    crews = await station.store.crews()
+    await one.consent(None)
+    station.desk.roster.put(crews)
+    station.desk.reread_all()
+    with pytest.raises(ConsentRequired):
+        one.report()
+    await one.consent("2026-11")
+    station.desk.reread_all()
+    assert one.report() == []
 
 
 async def test_after_a_restart_consent_is_as_it_was(start: Start) -> None:

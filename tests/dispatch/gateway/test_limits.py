@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatch.gateway.limits import Bucket, Porch, Window, spread_s
+from dispatch.gateway.limits import Bucket, Porch, Window, later_s, spread_s
 from dispatch.gateway.wheel import Wheel
 
 
@@ -12,6 +12,14 @@ from dispatch.gateway.wheel import Wheel
 def test_phones_come_back_four_hundred_a_second(online: int, seconds: float) -> None:
     """A handful at once; never slower than within a minute."""
     assert spread_s(online) == seconds
+
+
+@pytest.mark.parametrize(
+    ("waiting", "seconds"), [(0, 5.0), (250, 5.0), (1_000, 20.0), (3_000, 60.0), (10**6, 60.0)]
+)
+def test_who_is_turned_away_has_the_longer_the_more_wait(waiting: int, seconds: float) -> None:
+    """Five seconds at the least, a minute at the most."""
+    assert later_s(waiting) == seconds
 
 
 def test_a_bucket_fills_up_to_its_burst() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dispatch.gateway.hub import Hub
 from dispatch.gateway.limits import CHECKS_MAX
 from schemas.wire import Close
 from tests.dispatch.gateway.conftest import HELLO, Gateway
@@ -21,6 +22,21 @@ async def test_who_is_sent_away_in_a_storm_is_not_looked_up(gateway: Gateway) ->
         heard.append(await line.parted())
     assert heard == [(Close.OVERLOADED, {"r": "overloaded", "ra": 5})] * 2
     assert gateway.hub.stats.phones == 0
+
+
+async def test_who_is_sent_away_comes_back_at_a_time_of_his_own(gateway: Gateway) -> None:
+    """By dice, up to a bound that grows with the number that waits."""
+    thrown: list[float] = []
+
+    def dice(most_s: float) -> float:
+        thrown.append(most_s)
+        return most_s / 2
+
+    hub = Hub(gateway.phones, dice=dice)
+    assert hub.later_s() == 2.5
+    hub.stats.sockets, hub.stats.phones = 1_500, 500
+    assert hub.later_s() == 10.0
+    assert thrown == [5.0, 20.0]
 
 
 async def test_the_busy_find_places_of_their_own_until_those_are_taken(gateway: Gateway) -> None:

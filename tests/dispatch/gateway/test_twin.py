@@ -5,7 +5,14 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from dispatch.core.errors import Forbidden, NotOnDuty, RateLimited, Unauthenticated, Unavailable
+from dispatch.core.errors import (
+    ConsentRequired,
+    Forbidden,
+    NotOnDuty,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 from dispatch.gateway.limits import LOC_BURST, RATE_BURST, TWIN_ROWS
 from dispatch.gateway.twin import Twin
 from dispatch.ports import StoreAway
@@ -103,6 +110,35 @@ async def test_an_acknowledgement_counts_in_its_epoch_only(here: Said) -> None:
     assert here.phones.acked == {}
     found = await here.say(PING | {"ack": 2}, PING | {"ack": 1}, PING | {"ack": 9})
     assert [frame.seq for frame in found.out] == [3]
+    assert here.phones.lost_rows == [9]
+
+
+async def test_an_ack_above_the_head_begins_a_new_epoch(here: Said) -> None:
+    """As on the socket: what was told before counts no more, and all is told again."""
+    for number in (1, 2):
+        here.phones.seal("d1", offer(number))
+    here.phones.lose = lambda: setattr(here.phones, "epoch", "epoch-2")
+    found = await here.say(PING | {"ack": 1}, PING | {"ack": 5}, PING | {"ack": 2})
+    assert (found.epoch, [frame.seq for frame in found.out]) == ("epoch-2", [1, 2])
+    assert (here.phones.lost_rows, here.phones.acked) == ([5], {"d1": 1})
+
+
+async def test_an_inbox_read_from_above_the_head_is_the_same_proof(here: Said) -> None:
+    """It is told from the beginning; in another epoch the number means nothing."""
+    here.phones.seal("d1", offer())
+    await here.twin.inbox(phone(), 7, Datum.WGS84, "epoch-0")
+    assert here.phones.lost_rows == []
+    here.phones.lose = lambda: setattr(here.phones, "epoch", "epoch-2")
+    found = await here.twin.inbox(phone(), 7, Datum.WGS84, "epoch-1")
+    assert (found.epoch, [frame.seq for frame in found.out]) == ("epoch-2", [1])
+
+
+async def test_without_consent_positions_are_refused(here: Said) -> None:
+    """As a frame, and as a request of its own."""
+    here.phones.refusals["Loc"] = ConsentRequired("not agreed")
+    assert codes(await here.say(LOC)) == ["consent_required"]
+    with pytest.raises(ConsentRequired):
+        here.locate()
 
 
 async def test_what_waits_comes_as_it_would_be_written(here: Said) -> None:

@@ -112,6 +112,7 @@ def welcome(
     tasks: tuple[AssignFrame, ...] = (),
     duty: Duty = Duty.ON,
     spread: float = 1.0,
+    consent: bool = True,
 ) -> Welcome:
     """Return a welcome with its complete state."""
     state = PhoneState(
@@ -121,6 +122,7 @@ def welcome(
         assigns=list(tasks),
         crew=[],
         policy=POLICY,
+        consent=consent,
     )
     return Welcome(
         epoch=epoch,

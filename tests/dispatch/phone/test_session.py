@@ -27,6 +27,7 @@ from schemas.incident import AssignmentState
 from schemas.unit import Duty
 from schemas.wire import (
     Answer,
+    Consent,
     Err,
     ErrorCode,
     FixRow,
@@ -524,3 +525,32 @@ def test_a_stream_that_begins_anew_waits_for_its_notices_too() -> None:
     assert session.seq == 0
     session.hear(b'{"t":"notice","seq":8,"nid":"n","rev":1,"text":"x"}', NOW_MS)
     assert session.seq == 9
+
+
+# Consent. ----------------------------------------------------------------------------------------
+
+ROW = FixRow(NOW_MS, 113.3, 23.1, 8.0)
+
+
+def test_without_consent_no_position_goes_out() -> None:
+    """The welcome says so; the person is asked, and the answer counts from its ok on."""
+    session = after_welcome(consent=False)
+    session.locate(ROW, NOW_MS)
+    assert (session.consented, session.outgoing(NOW_MS)) == (False, [])
+    session.send(Consent(id=ID, yes=True, policy="2026-11"), NOW_MS)
+    session.outgoing(NOW_MS)
+    session.hear(text(Ok(re=ID, result={"consent": True})), NOW_MS)
+    session.locate(ROW, NOW_MS)
+    assert len(session.outgoing(NOW_MS)) == 1
+
+
+def test_a_centre_that_asks_for_consent_is_told_no_more_positions() -> None:
+    """It was taken back at the registrar's; the next welcome may say otherwise."""
+    session = after_welcome()
+    assert session.consented
+    session.hear(text(Err(code=ErrorCode.CONSENT_REQUIRED, msg="not agreed")), NOW_MS)
+    session.locate(ROW, NOW_MS)
+    assert session.outgoing(NOW_MS) == []
+    session.opened(NOW_MS)
+    session.hear(text(welcome()), NOW_MS)
+    assert session.consented

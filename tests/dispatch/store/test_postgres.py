@@ -10,8 +10,20 @@ from dispatch.ports import StoreAway
 from dispatch.store.pools import DESK_CONNECTIONS, SIDE_CONNECTIONS
 from dispatch.store.postgres import PostgresStore
 from schemas.base import IncidentId
+from tests.contract.test_store import _register
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
+WRITTEN: Final = (
+    (
+        "insert into outbox (device_id, seq, ref, at, expires_at, frame)"
+        " values ('d1', 1, 'n1', now(), now(), '{}')"
+    ),
+    (
+        "insert into notice (id, level, text, juris, by, at, expires_at, need_read, drill, rev,"
+        " frame) values ('n1', 'info', '', 'gz', '', now(), now(), false, false, 1, '{}');"
+        "insert into receipt (notice_id, device_id) values ('n1', 'd1')"
+    ),
+)
 NOWHERE: Final = "postgresql://kapok@127.0.0.1:1/kapok"
 
 
@@ -98,3 +110,18 @@ async def _tried(store: PostgresStore) -> bool:
     except StoreAway:
         return False
     return True
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+async def test_a_phone_that_was_written_to_stays(database: str, written: str) -> None:
+    """It may be revoked; who deletes or renames it is refused, as long as anything tells of it."""
+    await _register(database)
+    connection = await asyncpg.connect(database)
+    await connection.execute(written)
+    for change in ("delete from device", "update device set id = 'other'"):
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="revoked"):
+            await connection.execute(f"{change} where id = 'd1'")
+    await connection.execute("update device set revoked_at = now() where id = 'd1'")
+    await connection.execute("delete from outbox; delete from receipt")
+    assert await connection.execute("delete from device where id = 'd1'") == "DELETE 1"
+    await connection.close()
