@@ -9,6 +9,7 @@ from dispatch.cli.codes import MEANINGS, Code
 from dispatch.cli.coverage import coverage
 from dispatch.cli.demo import demo
 from dispatch.cli.devices import devices
+from dispatch.cli.doctor import doctor
 from dispatch.cli.importing import import_
 from dispatch.cli.keys import keys
 from dispatch.cli.migrate import migrate
@@ -28,6 +29,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     import_,
     keys,
     devices,
+    doctor,
     replay_protocol,
     coverage,
     plan,
