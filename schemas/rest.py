@@ -192,7 +192,10 @@ class Timeline(View, frozen=True, kw_only=True):
 
 
 class CandidateView(View, frozen=True, kw_only=True):
-    """A unit that would be asked; `p` is its chance of being there within the ring's seconds."""
+    """A unit that would be asked; `p` is its chance of being there within the ring's seconds.
+
+    `told_by`: the router whose ETA it is; null for our own reckoning.
+    """
 
     unit_id: str
     code: str
@@ -207,6 +210,7 @@ class CandidateView(View, frozen=True, kw_only=True):
     p: float
     asked_24h: int
     reasons: tuple[str, ...]
+    told_by: str | None = None
 
 
 class Candidates(View, frozen=True, kw_only=True):

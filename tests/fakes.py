@@ -23,9 +23,10 @@ from dispatch.desk.notices import Notices
 from dispatch.desk.outdated import Outdated
 from dispatch.desk.parts import part_of
 from dispatch.desk.ring_maps import RingMaps
+from dispatch.desk.routes import DrawnWay, straight_way
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
-from dispatch.ports import Answer, Identity, Logged, Once, Outbox, Sealed
+from dispatch.ports import Answer, Identity, Logged, Once, Outbox, Sealed, Start
 from dispatch.ports import Cursor as LogCursor
 from dispatch.store.memory import MemoryStore
 from geo.datum import Datum, point_to_wgs84
@@ -115,6 +116,7 @@ class FakeDesk:
         self.asked: list[OpenIncident] = []
         self.meant: list[tuple[commands.Command, Right, str]] = []
         self.lines: list[Logged] = []
+        self.drawn: DrawnWay | None = None
 
     async def open(
         self, body: OpenIncident, grant: Grant, once: Once, received_at: Instant
@@ -227,7 +229,7 @@ class FakeDesk:
         await self.case(incident_id, grant)
         return [entry for entry in self.log[incident_id] if entry.n > after][:limit]
 
-    def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
+    async def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
         """Return every unit as a candidate three minutes away."""
         self._fail()
         self.asked.append(body)
@@ -263,6 +265,13 @@ class FakeDesk:
             if unit.id == unit_id and within(unit.jurisdiction, grant.juris):
                 return unit
         raise NotFound("no such unit")
+
+    async def way(self, incident_id: IncidentId, unit_id: UnitId, grant: Grant) -> DrawnWay:
+        """Return `drawn`, or a straight line from where a unit in scope stands."""
+        incident = (await self.case(incident_id, grant)).incident
+        unit = self.unit(unit_id, grant)
+        start = Start(Point(unit.position.lon, unit.position.lat), unit.moves)
+        return self.drawn or straight_way(start, Point(incident.lon, incident.lat))
 
     def ready(self) -> dict[str, bool]:
         """Return the parts as the test set them."""

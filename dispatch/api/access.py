@@ -16,9 +16,9 @@ MAX_TOKEN_CHARS: Final = 128
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def needs(right: Right) -> dict[str, Any]:
-    """Return the `opt` of a route that is open to holders of a right."""
-    return {"right": right}
+def needs(right: Right, *also: Right) -> dict[str, Any]:
+    """Return the `opt` of a route that is open to holders of a right, or of several at once."""
+    return {"right": right, "also": also}
 
 
 def guard(keyring: Keyring, twin: Twin | None = None) -> Guard:
@@ -37,7 +37,8 @@ def guard(keyring: Keyring, twin: Twin | None = None) -> Guard:
         right = handler.opt.get("right")
         if not isinstance(right, Right):
             raise Forbidden("nobody may do this")
-        grant.require(right)
+        for each in (right, *handler.opt.get("also", ())):
+            grant.require(each)
         connection.scope["auth"] = grant
 
     return authorise

@@ -33,4 +33,4 @@ class CandidateUnits(Controller):
         self, data: JSONBody[rest.OpenIncident], desk: TheDesk, grant: TheGrant
     ) -> rest.Candidates:
         """Return the candidates with ETA, ring, reasons and shortfall."""
-        return desk.candidates(in_utc(data), grant)
+        return await desk.candidates(in_utc(data), grant)

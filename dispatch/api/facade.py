@@ -8,6 +8,7 @@ from dispatch.core.commands import Command, Place
 from dispatch.core.events import Entry
 from dispatch.desk.coverage import City, Summary
 from dispatch.desk.ring_maps import Drawn
+from dispatch.desk.routes import DrawnWay
 from dispatch.ports import Answer, Clock, Logged, Once
 from dispatch.ports import Cursor as LogCursor
 from geo.point import Box, Point
@@ -190,7 +191,7 @@ class Desk(Protocol):
     ) -> list[Entry]:
         """Return at most `limit` entries with n above `after`, in order of n."""
 
-    def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
+    async def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
         """Return who would be asked; nothing is sent."""
 
     def units(
@@ -200,6 +201,9 @@ class Desk(Protocol):
 
     def unit(self, unit_id: UnitId, grant: Grant) -> UnitView:
         """Return one unit, WGS-84."""
+
+    async def way(self, incident_id: IncidentId, unit_id: UnitId, grant: Grant) -> DrawnWay:
+        """Return the way a unit would take to an incident, WGS-84."""
 
     def ready(self) -> Mapping[str, bool]:
         """Tell of each part whether it is ready."""

@@ -25,7 +25,8 @@ from dispatch.api.notices import Notices
 from dispatch.api.places import HEADER as DATUM_HEADER
 from dispatch.api.rings import RingMap
 from dispatch.api.units import Units
-from schemas import closure, coverage, device, notices, register, rest, wire
+from dispatch.api.ways import WayMap
+from schemas import closure, coverage, device, notices, register, rest, way, wire
 from schemas.actions import SplitIncident
 from schemas.feeds import FeedbackPage, FollowedEvent
 
@@ -39,6 +40,7 @@ CONTROLLERS: Final[tuple[ControllerRouterHandler, ...]] = (
     AlarmDesk,
     ClosureDesk,
     RingMap,
+    WayMap,
     CoverageMap,
     Operations,
     *act.ROUTES,
@@ -70,6 +72,7 @@ ROOTS: Final = (
     closure.CloseRoads,
     closure.ClosurePage,
     coverage.Rings,
+    way.WayFeature,
     coverage.CoverageView,
     coverage.GridPage,
     rest.IncidentPage,

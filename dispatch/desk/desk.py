@@ -8,6 +8,7 @@ import msgspec
 from dispatch.auth import Grant, Right, rights
 from dispatch.core.amend import corrected
 from dispatch.core.commands import (
+    Ask,
     Command,
     Correct,
     Merge,
@@ -232,7 +233,8 @@ class Desk(Looks, Changes):
         incident = case.incident
         if isinstance(command, Correct):
             incident = corrected(incident, command)
-        return await self.routes.told(incident, case)
+        named = command.unit_id if isinstance(command, Ask | Order) else None
+        return await self.routes.told(incident, case, named)
 
     async def clock_failed(self, incident_id: IncidentId) -> None:
         """Tell a desk that an incident cannot be decided; once, until somebody has taken note."""

@@ -13,6 +13,7 @@ from dispatch.core.plans import plan_for
 from dispatch.desk import answers
 from dispatch.desk.picture import Picture
 from dispatch.desk.preview import preview
+from dispatch.desk.routes import DrawnWay
 from dispatch.desk.scope import actor_of, available, in_scope
 from dispatch.ports import Cursor, Logged
 from geo.datum import point_to_wgs84
@@ -68,12 +69,13 @@ class Looks(Picture):
 
     # Units. ----------------------------------------------------------------------------------
 
-    def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
-        """Return who would be asked; nothing is sent."""
+    async def candidates(self, body: OpenIncident, grant: Grant) -> Candidates:
+        """Return who would be asked by an opening now; nothing is sent."""
         if Right.OPEN not in rights(grant):
             grant.require(Right.SEE_UNITS)
         incident = self.incident(body, grant.role, grant.juris, self.clock.now())
-        return preview(incident, self._context(incident, actor_of(grant)), self.fleet)
+        told = await self.routes.told(incident, None)
+        return preview(incident, self._context(incident, actor_of(grant), told), self.fleet)
 
     def units(
         self, grant: Grant, *, juris: str | None, box: Box | None, after: UnitId | None, limit: int
@@ -99,6 +101,12 @@ class Looks(Picture):
             raise NotFound("no such unit")
         grant.require(Right.SEE_UNITS, unit.juris)
         return answers.unit_view(self.fleet, unit, self.clock.now())
+
+    async def way(self, incident_id: IncidentId, unit_id: UnitId, grant: Grant) -> DrawnWay:
+        """Return the way a unit would take to an incident, both of the asker's jurisdiction."""
+        incident = (await self.case(incident_id, grant)).incident
+        self.unit(unit_id, grant)
+        return await self.routes.way(unit_id, Point(incident.lon, incident.lat))
 
     # What a call means. ----------------------------------------------------------------------
 

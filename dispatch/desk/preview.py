@@ -72,4 +72,5 @@ def _view(candidate: Candidate, slot: int, ring_s: int, fleet: Fleet, plan: Plan
         p=round(candidate.p_by(plan.aim_s), 3),
         asked_24h=candidate.asked_24h,
         reasons=("home_post",) if candidate.at_home else ("fresh_fix",),
+        told_by=candidate.told_by or None,
     )

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import groupby
 from math import inf
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import httpx
 import msgspec
@@ -28,6 +28,8 @@ COSTING: Final[dict[Moves, str]] = {
     Moves.MOTORBIKE: "motor_scooter",
     Moves.CAR: "auto",
 }
+ENDS: Final = 2
+"""Points a line has at least."""
 MATRIX: Final = "/sources_to_targets"
 ROUTE: Final = "/route"
 
@@ -36,9 +38,12 @@ class Refused(RouterAway):
     """It knows no way there: an answer like any other, and no reason to leave it alone."""
 
 
+Measure = Annotated[float, msgspec.Meta(ge=0)]
+
+
 class _Cell(msgspec.Struct):
-    time: float | None = None
-    distance: float | None = None
+    time: Measure | None = None
+    distance: Measure | None = None
 
 
 class _Matrix(msgspec.Struct):
@@ -51,8 +56,8 @@ class _Line(msgspec.Struct):
 
 class _Route(msgspec.Struct):
     geometry: _Line
-    duration: float
-    distance: float
+    duration: Measure
+    distance: Measure
 
 
 class _Routes(msgspec.Struct):
@@ -122,7 +127,7 @@ class Valhalla:
         }
         async with self._asked():
             routes = msgspec.json.decode(await self._post(ROUTE, asked), type=_Routes).routes
-            if not routes:
+            if not routes or len(routes[0].geometry.coordinates) < ENDS:
                 raise Refused("no way")
             best = routes[0]
             line = tuple(Point(*each) for each in best.geometry.coordinates)

@@ -13,6 +13,7 @@ from dispatch.auth import token_hash
 from dispatch.cli.city import IssuedPhone, register
 from dispatch.clock import SystemClock
 from dispatch.ports import Once, StoreAway
+from dispatch.settings import Settings
 from dispatch.store.registry import registry
 from geo.city import City
 from geo.datum import Datum
@@ -24,6 +25,7 @@ from schemas.rest import NeedBody, OpenIncident, Place
 from schemas.unit import UnitState
 from tests.cities import small_city
 from tests.dispatch.desk.station import DISPATCHER, sql, view
+from tests.dispatch.router.stand_in import stand_in
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 TOKEN = "kk_desk"
@@ -191,3 +193,18 @@ async def test_without_a_database_no_service_begins() -> None:
     with pytest.raises(StoreAway):
         async with wiring.service("postgresql://kapok@127.0.0.1:1/kapok"):
             pass
+
+
+async def test_a_service_asks_the_router_it_is_given(database: str, city: City) -> None:
+    """Whether it answers in time is for the router to see to: that it was asked is counted."""
+    phones = await seeded(database, city)
+    async with stand_in() as server:
+        settings = Settings(router_url=server.url)
+        async with wiring.service(database, settings) as running:
+            await opened(running, phones[0], "c1")
+            seen, name = running.desk.metrics.registry, "kapok_router_questions_total"
+            counted = [
+                seen.get_sample_value(name, {"outcome": outcome}) or 0.0
+                for outcome in ("answered", "away")
+            ]
+    assert sum(counted) >= 1

@@ -125,7 +125,10 @@ def test_only_changes_ask_for_a_key() -> None:
 
 def test_whatever_shows_positions_takes_a_datum() -> None:
     """By query or header, and its answer names it."""
-    placed = {"IncidentView", "IncidentPage", "UnitView", "UnitPage", "GridPage", "Rings"}
+    placed = {
+        *("IncidentView", "IncidentPage", "UnitView", "UnitPage"),
+        *("GridPage", "Rings", "WayFeature"),
+    }
     for name, operation in by_id().items():
         if operation["tags"] == ["device"]:
             continue

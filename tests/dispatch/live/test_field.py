@@ -158,6 +158,18 @@ def test_what_a_router_told_is_ranked_alone_and_signed() -> None:
     assert seen.eta_s(FAR) == 120.0
 
 
+def test_a_unit_told_of_is_a_candidate_by_the_routers_word() -> None:
+    """Whoever a person names; those it told nothing of, or whom nobody knows, are not."""
+    told = Told("valhalla", SCENE, {FAR: (120.0, 900.0)})
+    seen = FleetField(fleet_of_two(), SCENE, NOW_S, told=told)
+    far, one = seen.candidate(FAR), seen.candidate(ONE)
+    assert far is not None
+    assert one is not None
+    assert (far.eta_s, far.distance_m, far.told_by) == (120.0, 900.0, "valhalla")
+    assert (one.eta_s, one.told_by) == (30.0, "")
+    assert seen.candidate(UnitId("nobody")) is None
+
+
 def test_where_nobody_told_of_will_do_our_own_reckoning_takes_its_place() -> None:
     """Better a unit by our own roads than none."""
     told = Told("valhalla", SCENE, {FAR: (120.0, 900.0)})

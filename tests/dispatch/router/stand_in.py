@@ -12,6 +12,9 @@ from geo.point import Point
 
 SPEED_MPS: Final = {"pedestrian": 1.4, "bicycle": 4.5, "motor_scooter": 8.3, "auto": 10.0}
 
+BRIDGE: Final = 3.0
+"""How much longer a way over the river is."""
+
 
 class Mood(Enum):
     """How it answers."""
@@ -24,16 +27,20 @@ class Mood(Enum):
     SHORT = "one row too few"
     LONG = "more than anybody reads"
     CUT = "half an answer"
+    BACKWARDS = "a second less than nothing"
+    SPOT = "a line of one point"
+    ISLAND = "that there is no way for anybody"
 
 
 class StandIn:
-    """One server on a port of its own."""
+    """One server on a port of its own. West of its `river`, a longitude, ways are long."""
 
     def __init__(self) -> None:
         self.mood = Mood.GOOD
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.connections = 0
         self.url = ""
+        self.river: float | None = None
 
     async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer requests on one connection until it ends."""
@@ -72,7 +79,15 @@ class StandIn:
             return "200 OK", b"<html>"
         if self.mood is Mood.LONG:
             return "200 OK", b" " * 2**20
-        told = _matrix(asked) if path == "/sources_to_targets" else _route(asked)
+        told = _matrix(asked, self.river) if path == "/sources_to_targets" else _route(asked)
+        if self.mood is Mood.ISLAND:
+            told["sources_to_targets"] = [[{"time": None, "distance": None}]] * len(
+                asked["sources"]
+            )
+        if self.mood is Mood.BACKWARDS:
+            told["sources_to_targets"][0][0]["time"] = -1
+        if self.mood is Mood.SPOT:
+            told["routes"][0]["geometry"]["coordinates"].pop()
         if self.mood is Mood.SHORT:
             told["sources_to_targets"].pop()
         return "200 OK", json.dumps(told).encode()
@@ -90,11 +105,19 @@ async def stand_in() -> AsyncIterator[StandIn]:
         listening.close()
 
 
-def _matrix(asked: dict[str, Any]) -> dict[str, Any]:
+def _matrix(asked: dict[str, Any], river: float | None) -> dict[str, Any]:
     (target,) = asked["targets"]
     speed = SPEED_MPS[asked["costing"]]
-    rows = [[_cell(_away_m(source, target), i, speed)] for i, source in enumerate(asked["sources"])]
+    rows = [
+        [_cell(_away_m(source, target) * _winding(source, river), i, speed)]
+        for i, source in enumerate(asked["sources"])
+    ]
     return {"algorithm": "costmatrix", "units": "kilometers", "sources_to_targets": rows}
+
+
+def _winding(source: dict[str, float], river: float | None) -> float:
+    """Return how much longer than straight a way is."""
+    return BRIDGE if river is not None and source["lon"] < river else 1.0
 
 
 def _cell(away_m: float, number: int, speed_mps: float) -> dict[str, Any]:

@@ -65,6 +65,13 @@ async def test_a_way_is_a_line_from_start_to_scene(router: Valhalla) -> None:
     assert round(way.leg.seconds) == round(way.leg.metres / 1.4)
 
 
+async def test_a_line_of_one_point_is_no_way(router: Valhalla, server: StandIn) -> None:
+    """Nothing could be drawn of it."""
+    server.mood = Mood.SPOT
+    with pytest.raises(RouterAway):
+        await router.way(Start(NEAR, Moves.FOOT), SCENE)
+
+
 async def test_questions_share_a_connection(router: Valhalla, server: StandIn) -> None:
     """A new connection would cost more than the answer."""
     for _ in range(3):
@@ -73,7 +80,16 @@ async def test_questions_share_a_connection(router: Valhalla, server: StandIn) -
 
 
 @pytest.mark.parametrize(
-    "mood", [Mood.BROKEN, Mood.NONSENSE, Mood.SHORT, Mood.LONG, Mood.CUT, Mood.REFUSING]
+    "mood",
+    [
+        Mood.BROKEN,
+        Mood.NONSENSE,
+        Mood.SHORT,
+        Mood.LONG,
+        Mood.CUT,
+        Mood.REFUSING,
+        Mood.BACKWARDS,
+    ],
 )
 async def test_whatever_it_says_amiss_is_one_error(
     router: Valhalla, server: StandIn, mood: Mood
