@@ -262,7 +262,8 @@ class Fault(View, frozen=True, kw_only=True, omit_defaults=True):
 class Problem(View, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457 problem details; `code` is the contract, `state` what stood in the way.
 
-    Of `precondition_failed`: the `version` there is now, and what `changes` led to it from the one named.
+    Of `precondition_failed`: the `version` there is now, and what `changes` led to it from the one
+    that was named.
     """
 
     type: str
