@@ -20,6 +20,7 @@ STEP: Final = 0.002
 """About 205 m to the east, 221 m to the north."""
 MPS: Final = (1.4, 4.5, 8.0, 10.0)
 ONE_WAY: Final = (1.4, 1.4), (4.5, 0.0), (8.0, 0.0), (10.0, 0.0)
+MOTORS_ONE_WAY: Final = (0.0, 0.0), (0.0, 0.0), (8.0, 0.0), (10.0, 0.0)
 BOTH_WAYS: Final = tuple((mps, mps) for mps in MPS)
 
 Spot = tuple[float, float]
@@ -32,12 +33,18 @@ def at(spot: Spot) -> Point:
 
 
 def net(
-    *ways: tuple[Spot, ...], one_way: tuple[int, ...] = (), classes: dict[int, str] | None = None
+    *ways: tuple[Spot, ...],
+    one_way: tuple[int, ...] = (),
+    motors_one_way: tuple[int, ...] = (),
+    classes: dict[int, str] | None = None,
 ) -> RoadGraph:
     """Return the net of some ways; a way is its spots, and ways meet at spots they share."""
     spots = sorted({spot for way in ways for spot in way})
     number = {spot: n for n, spot in enumerate(spots)}
-    mps = [ONE_WAY if n in one_way else BOTH_WAYS for n in range(len(ways))]
+    mps = [
+        MOTORS_ONE_WAY if n in motors_one_way else ONE_WAY if n in one_way else BOTH_WAYS
+        for n in range(len(ways))
+    ]
     names = [(classes or {}).get(n, "residential") for n in range(len(ways))]
     counts = [len(way) for way in ways]
     raw = Ways(

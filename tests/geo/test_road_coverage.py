@@ -110,11 +110,16 @@ def together(*units: Units) -> Units:
 LOOP: Final = (((0, 0), (1, 0)), ((1, 0), (1, 1)), ((1, 1), (0, 1)), ((0, 1), (0, 0)))
 
 
+@pytest.mark.parametrize("walkers", [True, False])
 @pytest.mark.parametrize("spot", [(0, 0), (1, 0), (1, 1), (0, 1), (0.5, 0)])
-def test_a_place_at_the_end_of_a_one_way_street_is_reached_from_every_side(spot: Spot) -> None:
-    """Whichever of the streets that meet there it is counted to."""
+def test_a_place_at_the_end_of_a_one_way_street_is_reached_from_every_side(
+    spot: Spot, *, walkers: bool
+) -> None:
+    """Whichever of the streets that meet there it is counted to; some let no walkers back."""
     cross = tuple((corner, (corner[0] * 3 - 1, corner[1] * 3 - 1)) for (corner, _) in LOOP)
-    network = RoadNetwork(net(*LOOP, *cross, one_way=(0, 1, 2, 3)), compiled=False)
+    loop = (0, 1, 2, 3)
+    graph = net(*LOOP, *cross, one_way=loop, motors_one_way=() if walkers else loop)
+    network = RoadNetwork(graph, compiled=False)
     stands = [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0.5), (-1, -1), (2, 2), (2, -1)]
     units = together(*(one(stand) for stand in stands))
     assert require_same(network, one(spot), units) == len(stands)

@@ -51,3 +51,9 @@ def test_a_part_that_is_found_late_may_be_the_largest() -> None:
     rings = [(0, 3), (3, 4), (7, 7)]
     pairs = [(s + k, s + (k + 1) % n) for s, n in rings for k in range(n)]
     assert members([*pairs, (0, 3), (3, 7)]) == list(range(7, 14))
+
+
+def test_many_small_ones_are_tried_till_none_can_be_larger() -> None:
+    """Pairs in a row, one leading into the next: the second that is tried is no larger."""
+    pairs = [(n, n + 1) for n in range(11)] + [(n + 1, n) for n in range(0, 12, 2)]
+    assert len(members(pairs)) == 2
