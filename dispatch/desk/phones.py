@@ -39,7 +39,7 @@ from dispatch.desk.presence import Presence
 from dispatch.desk.sleepers import Sleepers
 from dispatch.desk.tokens import NewToken, Tokens, no_new_tokens
 from dispatch.desk.whereabouts import Whereabouts
-from dispatch.live.fleet import FRESH_S
+from dispatch.live.ground import FRESH_S
 from dispatch.live.lead import lead_of
 from dispatch.ports import (
     AlreadyAnswered,

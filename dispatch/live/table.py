@@ -1,9 +1,17 @@
 """The numbers of all units: one contiguous array a fact, read by column or by row."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Stayed(NamedTuple):
+    """The rows of a table made anew whose unit was in the one before, and where it was there."""
+
+    here: NDArray[np.intp]
+    there: NDArray[np.intp]
 
 
 class Table:
@@ -20,6 +28,11 @@ class Table:
     def grow(self) -> None:
         """Add a row of zeros at the end."""
         self._columns = {n: np.append(c, np.zeros(1, c.dtype)) for n, c in self._columns.items()}
+
+    def carry(self, before: "Table", names: Iterable[str], stayed: Stayed) -> None:
+        """Take over what some columns of another table say of the rows that stayed."""
+        for name in names:
+            self._columns[name][stayed.here] = before[name][stayed.there]
 
     def row(self, number: int) -> "Row":
         """Return a row, read by the names of its cells as they stand then."""

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from dispatch.core.events import Entry, Event
 from dispatch.core.fixes import Fix
 from dispatch.core.matching import Reason
-from dispatch.live.fleet import FRESH_S, GRACE_S, KEPT_S, Fleet
+from dispatch.live.checkpoint import KEPT_S
+from dispatch.live.fleet import GRACE_S, Fleet
+from dispatch.live.ground import FRESH_S
 from dispatch.ports import UnitStates
 from geo.eta import Moves, Quality, StraightLine
 from geo.point import Box, Point

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dispatch.live.table import Table
+from dispatch.live.table import Stayed, Table
 
 KINDS = np.dtype([("lon", "f8"), ("engaged", "?")])
 
@@ -35,3 +35,13 @@ def test_a_table_without_columns_has_none() -> None:
     """Nothing to ask for, and nothing that fails."""
     Table(np.dtype([]), 3).grow()
     assert not np.dtype([]).names
+
+
+def test_a_table_made_anew_takes_over_the_rows_that_stayed() -> None:
+    """Wherever they stand now, and only the columns that are named."""
+    before, table = Table(KINDS, 3), Table(KINDS, 2)
+    before["lon"][:] = [1.0, 2.0, 3.0]
+    before["engaged"][:] = True
+    table.carry(before, ("lon",), Stayed(here=np.array([0]), there=np.array([2])))
+    assert table["lon"].tolist() == [3.0, 0.0]
+    assert table["engaged"].tolist() == [False, False]

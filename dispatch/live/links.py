@@ -1,0 +1,38 @@
+"""How well the phones of all units are heard, by row."""
+
+from typing import Final
+
+import numpy as np
+
+from dispatch.live.table import Stayed, Table
+from schemas.unit import Link
+
+_KINDS: Final = np.dtype([("online", "i2"), ("quiet", "i2")])
+
+
+class Links:
+    """How many phones of each unit are connected, and how many of these are not heard in time."""
+
+    def __init__(self) -> None:
+        self.table = Table(_KINDS, 0)
+
+    def renew(self, rows: int, stayed: Stayed) -> None:
+        """Begin anew with so many rows; phones of those that stayed go on being counted."""
+        before, self.table = self.table, Table(_KINDS, rows)
+        self.table.carry(before, ("online", "quiet"), stayed)
+
+    def connected(self, i: int, change: int) -> None:
+        """Count a phone in (+1) or out (-1)."""
+        self.table["online"][i] += change
+
+    def quiet(self, i: int, change: int) -> None:
+        """Count a connected phone as not heard in time (+1), or as heard again (-1)."""
+        self.table["quiet"][i] += change
+
+    def of(self, i: int, *, fresh: bool) -> Link:
+        """Return how well a unit is heard whose fix is fresh, or is not."""
+        row = self.table.row(i)
+        if row["online"] <= 0:
+            return Link.OFFLINE
+        heard = row["quiet"] < row["online"]
+        return Link.ONLINE if heard and fresh else Link.STALE
