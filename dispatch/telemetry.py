@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
-from typing import Final, TextIO
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Final, TextIO, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.process_collector import ProcessCollector
 
 from dispatch.core.decision import Decision
@@ -16,6 +18,7 @@ from schemas.base import OfferId
 from schemas.incident import Offer
 
 log = structlog.get_logger()
+M = TypeVar("M", bound=MetricWrapperBase)
 
 LATENCY_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 PATIENT_S: Final = (20, 60, 300)
@@ -36,119 +39,111 @@ STALL_S: Final = 0.25
 STALL_LINES_EVERY_S: Final = 10.0
 
 
+def metric(
+    kind: Callable[..., M], name: str, told: str, *labels: str, **more: Sequence[float]
+) -> cached_property[M]:
+    """Return a line of the table of metrics: made in the registry of the `Metrics` it is of."""
+
+    def made(metrics: "Metrics") -> M:
+        return kind(name, told, labels, registry=metrics.registry, **more)
+
+    return cached_property(made)
+
+
 class Metrics:
     """The numbers of one process, in a registry of its own."""
+
+    entries = metric(Counter, "kapok_entries", "Committed log entries by type", "type")
+    mail = metric(Counter, "kapok_mail", "Reliable frames committed by type", "type")
+    commit_s = metric(
+        Histogram,
+        "kapok_decision_seconds",
+        "Deciding and committing, the load of the case aside",
+        buckets=LATENCY_S,
+    )
+    phones = metric(Gauge, "kapok_phones_online", "Phones connected")
+    fixes = metric(Counter, "kapok_fixes", "Position rows by verdict", "verdict")
+    broken = metric(Gauge, "kapok_invariants_broken", "Rows that break a rule", "rule")
+    routed = metric(
+        Counter,
+        "kapok_router_questions",
+        "Questions to the router beside our own roads, by what came of them",
+        "outcome",
+    )
+    differences = metric(
+        Counter,
+        "kapok_memory_differences",
+        "Units, crews and cases that memory held otherwise than the store, read again since",
+        "of",
+    )
+    canary_s = metric(
+        Histogram,
+        "kapok_canary_stage_seconds",
+        "From the stage before to this one, on the canary's way through all of them",
+        "stage",
+        buckets=LATENCY_S,
+    )
+    canary_last_success = metric(
+        Gauge,
+        "kapok_canary_last_success",
+        "When a canary last came through all stages, seconds since the epoch",
+    )
+    canary_failures = metric(
+        Counter,
+        "kapok_canary_failures",
+        "Canaries that did not come through, by the stage they did not reach",
+        "stage",
+    )
+    pushes = metric(
+        Counter,
+        "kapok_push",
+        "Pushes to phones that sleep, by channel and what became of a try",
+        *("channel", "outcome"),
+    )
+    push_s = metric(
+        Histogram,
+        "kapok_push_seconds",
+        "From the commit of a frame to the webhook's yes",
+        "channel",
+        buckets=LATENCY_S + PATIENT_S,
+    )
+    push_sending = metric(
+        Gauge, "kapok_push_sending", "Requests to the webhook under way", "channel"
+    )
+    clock_failures = metric(Counter, "kapok_clock_failures", "Clocks whose decision failed")
+    queues = metric(Gauge, "kapok_queue", "What waits now, by queue", "queue")
+    offers = metric(
+        Counter,
+        "kapok_offers",
+        "Offers that ended, by outcome and by how their unit was reached: socket, push, sms"
+        " or none",
+        *("outcome", "reach"),
+    )
+    stages = metric(
+        Histogram,
+        "kapok_offer_stage_seconds",
+        "Since the offer was decided on, until it was committed, written, acked, seen, accepted",
+        "stage",
+        buckets=LATENCY_S + PATIENT_S,
+    )
+    loop_late_s = metric(
+        Histogram,
+        "kapok_loop_late_seconds",
+        "By how much the event loop was late, ten times a second",
+        buckets=LATENCY_S,
+    )
+    frames = metric(Counter, "kapok_frames", "Frames of phones, by direction", "direction")
+    closes = metric(Counter, "kapok_closes", "Sockets closed by us, by code", "code")
+    wire_errors = metric(
+        Counter, "kapok_wire_errors", "Errors answered over sockets, by code", "code"
+    )
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.entries = Counter(
-            "kapok_entries", "Committed log entries by type", ["type"], registry=self.registry
-        )
-        self.mail = Counter(
-            "kapok_mail", "Reliable frames committed by type", ["type"], registry=self.registry
-        )
-        self.commit_s = Histogram(
-            "kapok_decision_seconds",
-            "Deciding and committing, the load of the case aside",
-            buckets=LATENCY_S,
-            registry=self.registry,
-        )
-        self.phones = Gauge("kapok_phones_online", "Phones connected", registry=self.registry)
-        self.fixes = Counter(
-            "kapok_fixes", "Position rows by verdict", ["verdict"], registry=self.registry
-        )
-        self.broken = Gauge(
-            "kapok_invariants_broken", "Rows that break a rule", ["rule"], registry=self.registry
-        )
-        self.routed = Counter(
-            "kapok_router_questions",
-            "Questions to the router beside our own roads, by what came of them",
-            ["outcome"],
-            registry=self.registry,
-        )
-        self.differences = Counter(
-            "kapok_memory_differences",
-            "Units, crews and cases that memory held otherwise than the store, read again since",
-            ["of"],
-            registry=self.registry,
-        )
-        self.canary_s = Histogram(
-            "kapok_canary_stage_seconds",
-            "From the stage before to this one, on the canary's way through all of them",
-            ["stage"],
-            buckets=LATENCY_S,
-            registry=self.registry,
-        )
-        self.canary_last_success = Gauge(
-            "kapok_canary_last_success",
-            "When a canary last came through all stages, seconds since the epoch",
-            registry=self.registry,
-        )
-        self.canary_failures = Counter(
-            "kapok_canary_failures",
-            "Canaries that did not come through, by the stage they did not reach",
-            ["stage"],
-            registry=self.registry,
-        )
-        self.pushes = Counter(
-            "kapok_push",
-            "Pushes to phones that sleep, by channel and what became of a try",
-            ["channel", "outcome"],
-            registry=self.registry,
-        )
-        self.push_s = Histogram(
-            "kapok_push_seconds",
-            "From the commit of a frame to the webhook's yes",
-            ["channel"],
-            buckets=LATENCY_S + PATIENT_S,
-            registry=self.registry,
-        )
-        self.push_sending = Gauge(
-            "kapok_push_sending",
-            "Requests to the webhook under way",
-            ["channel"],
-            registry=self.registry,
-        )
-        self.clock_failures = Counter(
-            "kapok_clock_failures", "Clocks whose decision failed", registry=self.registry
-        )
-        self.queues = Gauge(
-            "kapok_queue", "What waits now, by queue", ["queue"], registry=self.registry
-        )
-        self.offers = Counter(
-            "kapok_offers",
-            "Offers that ended, by outcome and by how their unit was reached: socket, push, sms"
-            " or none",
-            ["outcome", "reach"],
-            registry=self.registry,
-        )
-        self.stages = Histogram(
-            "kapok_offer_stage_seconds",
-            "Since the offer was decided on, until it was committed, written, acked, seen,"
-            " accepted",
-            ["stage"],
-            buckets=LATENCY_S + PATIENT_S,
-            registry=self.registry,
-        )
-        self.loop_late_s = Histogram(
-            "kapok_loop_late_seconds",
-            "By how much the event loop was late, ten times a second",
-            buckets=LATENCY_S,
-            registry=self.registry,
-        )
-        self.frames = Counter(
-            "kapok_frames", "Frames of phones, by direction", ["direction"], registry=self.registry
-        )
-        self.closes = Counter(
-            "kapok_closes", "Sockets closed by us, by code", ["code"], registry=self.registry
-        )
-        self.wire_errors = Counter(
-            "kapok_wire_errors",
-            "Errors answered over sockets, by code",
-            ["code"],
-            registry=self.registry,
-        )
+        for name, line in vars(Metrics).items():
+            if isinstance(line, cached_property):
+                getattr(self, name)
         self._woken: dict[OfferId, str] = {}
 
     def queue(self, name: str, length: Callable[[], float]) -> None:
