@@ -8,7 +8,7 @@ from types import FunctionType
 import numpy as np
 import pytest
 
-from geo.compiled import COMPILED, compiled, handed, read_only
+from geo.compiled import COMPILED, compiled, handed, part, read_only
 
 ROOT = Path(__file__).parents[2]
 NO_NUMBA = """
@@ -26,6 +26,21 @@ def total(numbers: np.ndarray, start: int) -> int:
     """Add them up."""
     for number in numbers:
         start += number
+    return start
+
+
+@part
+def twice(number: int) -> int:
+    """Double a number."""
+    return 2 * number
+
+
+@compiled
+def doubled(numbers: np.ndarray) -> int:
+    """Add up twice the numbers."""
+    start = 0
+    for number in numbers:
+        start += twice(number)
     return start
 
 
@@ -51,6 +66,13 @@ def test_a_kernel_is_compiled_once_where_numba_is() -> None:
     assert COMPILED
     assert total.ready is total.ready
     assert total.ready is not total.py_func
+
+
+def test_a_kernel_calls_its_parts_compiled_or_not() -> None:
+    """A part stays a function that anybody may call."""
+    numbers = np.arange(5)
+    assert doubled(numbers) == doubled.py_func(numbers) == 20
+    assert (part(twice), twice(3)) == (twice, 6)
 
 
 def test_plain_python_reads_the_arrays_own_memory() -> None:
