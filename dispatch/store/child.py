@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-LAUNCHER: Final = Path(__file__).with_name("launch.py")
+LAUNCHER: Final = Path(__file__).parents[1] / "launch.py"
 REFUSED: Final = os.EX_NOPERM  # the exit code where the system does not let root be another
 INHERITED: Final = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR")
 

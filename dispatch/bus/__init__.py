@@ -1,0 +1,1 @@
+"""How processes tell each other: within one process by memory, between processes by NATS."""
