@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from dispatch.cli.verdict import Line, Verdict, fail, ok, warn
-from dispatch.store.server_facts import ServerFacts
+from dispatch.store.pools import CONNECTIONS
+from dispatch.store.server_facts import Alive, ServerFacts
 
 OLDEST: Final = 150_000
 CONNECTIONS_LEAST: Final = 20
@@ -54,7 +55,8 @@ def on_server(facts: ServerFacts) -> Iterator[Line]:
         yield fail("writes", found, "name the primary in DATABASE_URL")
     if facts.connections_most < CONNECTIONS_LEAST:
         found = f"max_connections is {facts.connections_most}"
-        yield warn("connections", found, f"a worker keeps 12: set {CONNECTIONS_LEAST} or more")
+        remedy = f"a worker keeps {CONNECTIONS}: set {CONNECTIONS_LEAST} or more"
+        yield warn("connections", found, remedy)
     yield _switch("fsync", facts.durable["fsync"])
     yield _commit(facts.durable["synchronous_commit"], facts.standbys)
     yield _switch("full_page_writes", facts.durable["full_page_writes"])
@@ -111,3 +113,12 @@ def on_migrations(pending: Sequence[str]) -> Line:
 def parted(reason: str) -> Line:
     """Return the line of a database whose migrations are not those of this version."""
     return fail("migrations", reason, "nothing is applied or started until that is mended")
+
+
+def on_alive(alive: Alive) -> Line:
+    """Say how many processes share the work."""
+    found = f"{alive.processes} on {alive.machines} machines"
+    if alive.builds > 1:
+        do = "let the renewal come to its end, or start those that were left behind anew"
+        return warn("processes", f"{found}, of {alive.builds} versions", do)
+    return ok("processes", found)

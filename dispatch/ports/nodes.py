@@ -48,7 +48,11 @@ class Nodes(Protocol):
         """Take a process off the list: it ends, or is known to be dead."""
 
     async def bind(self, node_id: NodeId, bindings: Sequence[Binding]) -> list[DeviceId]:
-        """Bind phones to a process, each unless it is bound later elsewhere; return those lost."""
+        """Bind phones to a process, each unless it is bound later elsewhere; return those lost.
+
+        A process off the list holds none; a later instant than the store's own counts as that.
+        Of two at one instant the greater id wins. A phone that nobody knows is lost.
+        """
 
     async def moved(self, node_id: NodeId, since: Instant) -> list[Binding]:
         """Return the phones bound to other processes since an instant."""

@@ -1,12 +1,15 @@
 """The store in memory: the same promises as on disk, for simulations and tests."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import Final
 
 from dispatch.ports import Key
 from dispatch.store.memory_canaries import MemoryCanaries
 from dispatch.store.memory_checks import MemoryChecks
 from dispatch.store.memory_decisions import MemoryDecisions
 from dispatch.store.memory_history import MemoryHistory
+from dispatch.store.memory_nodes import MemoryNodes
 from dispatch.store.memory_phones import MemoryPhones
 from dispatch.store.memory_register import MemoryRegister
 from dispatch.store.memory_sleepers import MemorySleepers
@@ -14,6 +17,8 @@ from dispatch.store.memory_units import MemoryUnits
 from geo.jurisdiction import Jurisdiction
 from schemas.base import DeviceId, Instant
 from schemas.unit import Device, Member, Unit
+
+_NUMBERS: Final = count(1)
 
 
 class MemoryStore(
@@ -25,11 +30,16 @@ class MemoryStore(
     MemoryChecks,
     MemoryCanaries,
     MemoryRegister,
+    MemoryNodes,
 ):
     """Everything `dispatch.ports.Store` promises, but for outliving the process.
 
     No method waits, so each happens whole: no two decisions ever see half of one another.
     """
+
+    def __init__(self, now: Callable[[], Instant], epoch: str = "memory") -> None:
+        super().__init__(now, epoch)
+        self._installation = f"{next(_NUMBERS):08x}"
 
     async def put_jurisdictions(self, jurisdictions: Iterable[Jurisdiction]) -> None:
         """Add or change jurisdictions."""
@@ -78,6 +88,10 @@ class MemoryStore(
     async def epoch(self) -> str:
         """Return what names this store's history."""
         return self._epoch
+
+    async def installation(self) -> str:
+        """Return what no two stores share."""
+        return self._installation
 
     async def renew_epoch(self, epoch: str, device_id: DeviceId, seq: int) -> str:
         """Begin a new epoch after `epoch`, once, if a phone's `seq` was never given here.

@@ -13,6 +13,7 @@ from dispatch.store.memory_due import MemoryDue
 from dispatch.store.memory_outbox import MemoryOutbox
 from dispatch.store.memory_push import MemoryPush
 from dispatch.store.memory_tokens import MemoryTokens
+from dispatch.trace import present
 from geo.jurisdiction import Jurisdiction
 from schemas.base import (
     AssignmentId,
@@ -93,14 +94,15 @@ class MemoryTables:
         log = self._entries.setdefault(incident_id, [])
         for entry in entries:
             data = msgspec.json.decode(msgspec.json.encode(entry.data))
-            log.append(replace(entry, n=len(log) + 1, data=data))
+            log.append(replace(entry, n=len(log) + 1, data=data, trace=present()))
             self._made.setdefault(incident_id, []).append(version)
             self._publish(incident_id, log[-1])
 
     def _publish(self, incident_id: IncidentId | None, entry: Entry) -> None:
         n = len(self._log) + 1
         cursor = Cursor(xid=str(n), id=n)
-        self._log.append(Logged(cursor=cursor, incident_id=incident_id, entry=entry))
+        kept = replace(entry, trace=present())
+        self._log.append(Logged(cursor=cursor, incident_id=incident_id, entry=kept))
 
     def _case(self, incident_id: IncidentId) -> Case:
         offers, tasks = self._offers_of.get(incident_id, ()), self._tasks_of.get(incident_id, ())

@@ -1,8 +1,9 @@
-"""Two pools of connections to one database, and what its errors mean."""
+"""Three pools of connections to one database, and what its errors mean."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from hashlib import sha256
 from typing import Any, Final, Self, TypeAlias
 
 import asyncpg
@@ -20,7 +21,8 @@ from dispatch.ports import (
 )
 from schemas.base import UnitId
 
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"  # generic to type checkers only
+DriverPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"  # generic to type checkers only
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Row: TypeAlias = asyncpg.Record
 
 CONNECT_S: Final = 3.0
@@ -28,6 +30,10 @@ COMMAND_S: Final = 3.0
 LOCK_MS: Final = 1000
 DESK_CONNECTIONS: Final = 8
 SIDE_CONNECTIONS: Final = 4
+PULSE_CONNECTIONS: Final = 1
+CONNECTIONS: Final = DESK_CONNECTIONS + SIDE_CONNECTIONS + PULSE_CONNECTIONS
+"""What one process keeps."""
+EPOCH_CHARS: Final = 16
 
 AWAY: Final = (
     OSError,
@@ -44,23 +50,82 @@ AWAY: Final = (
 """All that was seen around one crash of a server, and what it says when it is full or stuck."""
 
 
-class Pools:
-    """What every part of the store asks through: decisions never queue behind reads and sweeps."""
+class Pool:
+    """A driver's pool that answers within a time, the wait for one's turn included, or raises.
 
-    def __init__(self, desk: Pool, side: Pool) -> None:
+    A connection that did not answer in time is dropped. The driver would ask the server to cancel
+    the statement and wait for that, which on a network that swallows packets takes just as long,
+    for everybody in the queue behind it too.
+    """
+
+    def __init__(self, driver: DriverPool) -> None:
+        self._driver = driver
+
+    async def fetch(
+        self,
+        statement: str,
+        *values: object,
+        timeout: float = COMMAND_S,  # noqa: ASYNC109 - as in the driver
+    ) -> Sequence[Row]:
+        """Return all rows; raise TimeoutError."""
+        async with self._turn(timeout) as connection:
+            return await connection.fetch(statement, *values)
+
+    async def fetchrow(self, statement: str, *values: object) -> Row | None:
+        """Return the first row, None where there is none; raise TimeoutError."""
+        async with self._turn(COMMAND_S) as connection:
+            return await connection.fetchrow(statement, *values)
+
+    async def fetchval(self, statement: str, *values: object) -> Any:  # noqa: ANN401 - as in the driver
+        """Return the first field of the first row; raise TimeoutError."""
+        async with self._turn(COMMAND_S) as connection:
+            return await connection.fetchval(statement, *values)
+
+    async def execute(self, statement: str, *values: object) -> str:
+        """Return the server's word for what was done; raise TimeoutError."""
+        async with self._turn(COMMAND_S) as connection:
+            return await connection.execute(statement, *values)
+
+    def terminate(self) -> None:
+        """Cut all connections."""
+        self._driver.terminate()
+
+    @asynccontextmanager
+    async def _turn(self, within_s: float) -> AsyncIterator[Connection]:
+        async with asyncio.timeout(within_s), self._driver.acquire() as connection:
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()
+                raise
+
+
+class Pools:
+    """What every part of the store asks through: decisions never queue behind reads and sweeps.
+
+    Nor does the beat behind either, on the pool of its own: a late one looks like death.
+    """
+
+    def __init__(self, desk: Pool, side: Pool, pulse: Pool) -> None:
         self._desk = desk
         self._side = side
+        self._pulse = pulse
 
     @classmethod
     async def open(cls, dsn: str) -> Self:
-        """Connect both pools; raise `StoreAway` when the database does not answer."""
+        """Connect all pools; raise `StoreAway` when the database does not answer."""
         with translated():
-            return cls(await _pool(dsn, DESK_CONNECTIONS), await _pool(dsn, SIDE_CONNECTIONS))
+            return cls(
+                await _pool(dsn, DESK_CONNECTIONS),
+                await _pool(dsn, SIDE_CONNECTIONS),
+                await _pool(dsn, PULSE_CONNECTIONS),
+            )
 
     async def close(self) -> None:
         """Let go of all connections."""
         self._desk.terminate()
         self._side.terminate()
+        self._pulse.terminate()
         await asyncio.sleep(0)  # the loop closes what was cut before anybody ends it
 
     async def _rows(self, statement: str, *values: object) -> list[Row]:
@@ -70,12 +135,11 @@ class Pools:
 
 async def _pool(dsn: str, most: int) -> Pool:
     """Connect `most` times, each with the bounds of time above."""
-    return await asyncpg.create_pool(
+    driver = await asyncpg.create_pool(
         dsn,
         min_size=most,
         max_size=most,
         timeout=CONNECT_S,
-        command_timeout=COMMAND_S,
         max_inactive_connection_lifetime=0,
         reset=_as_it_is,
         server_settings={
@@ -85,6 +149,7 @@ async def _pool(dsn: str, most: int) -> Pool:
             "jit": "off",
         },
     )
+    return Pool(driver)
 
 
 async def _as_it_is(_: object) -> None:
@@ -117,6 +182,11 @@ def _meaning(error: asyncpg.PostgresError) -> Exception:
     if isinstance(error, asyncpg.DataError):
         return Invalid("a text or a number in it cannot be stored")
     return StoreAway(str(error)) if isinstance(error, AWAY) else error
+
+
+def epoch_of(history: str) -> str:
+    """Return the epoch that a database's history means."""
+    return sha256(history.encode()).hexdigest()[:EPOCH_CHARS]
 
 
 def encoded(body: object) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 import shapely
 
 from dispatch.ports import Key
+from dispatch.store import node_statements
 from dispatch.store import statements as sql
 from dispatch.store.alarms import PostgresAlarms
 from dispatch.store.backlog import PostgresBacklog
@@ -14,16 +15,18 @@ from dispatch.store.checks import PostgresChecks
 from dispatch.store.closures import PostgresClosures
 from dispatch.store.decisions import PostgresDecisions
 from dispatch.store.history import PostgresHistory
+from dispatch.store.nodes import PostgresNodes
 from dispatch.store.notices import PostgresNotices
 from dispatch.store.phones import PostgresPhones
-from dispatch.store.pools import translated
+from dispatch.store.pools import EPOCH_CHARS, epoch_of, translated
+from dispatch.store.retention import PostgresRetention
 from dispatch.store.sleepers import PostgresSleepers
 from dispatch.store.unit_register import PostgresRegister
 from dispatch.store.units import PostgresUnits
 from geo.jurisdiction import Jurisdiction
 from schemas.base import DeviceId, Instant, KeyId
 
-EPOCH_CHARS: Final = 16
+INSTALLATION_CHARS: Final = 16
 
 
 class PostgresStore(
@@ -39,6 +42,8 @@ class PostgresStore(
     PostgresAlarms,
     PostgresClosures,
     PostgresBacklog,
+    PostgresNodes,
+    PostgresRetention,
 ):
     """Everything `dispatch.ports.Store` promises; a part for each noun, the rest is here."""
 
@@ -77,7 +82,13 @@ class PostgresStore(
         """Return what names this database's history: it changes with promotion and restore."""
         with translated():
             text: str = await self._side.fetchval(sql.EPOCH)
-        return sha256(text.encode()).hexdigest()[:EPOCH_CHARS]
+        return epoch_of(text)
+
+    async def installation(self) -> str:
+        """Return what all processes on one database share, and no two databases do."""
+        with translated():
+            text: str = await self._side.fetchval(node_statements.INSTALLATION)
+        return sha256(text.encode()).hexdigest()[:INSTALLATION_CHARS]
 
     async def renew_epoch(self, epoch: str, device_id: DeviceId, seq: int) -> str:
         """Begin a new epoch after `epoch`, once, if a phone's `seq` was never given here.

@@ -84,6 +84,7 @@ class Station:
         self.store = PostgresStore(
             cast("Any", Counted(store._desk, self.statements)),
             cast("Any", Counted(store._side, self.statements)),
+            cast("Any", Counted(store._pulse, self.statements)),
         )
         self.clock = clock
         self.issued = issued

@@ -294,7 +294,7 @@ async def test_starting_twice_is_ensuring(server: EmbeddedPostgres) -> None:
         ("lc_collate", "C"),
         ("TimeZone", "UTC"),
         ("jit", "off"),
-        ("max_connections", "100"),
+        ("max_connections", "160"),
         ("shared_buffers", "128MB"),
     ],
 )

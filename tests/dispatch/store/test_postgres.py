@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from dispatch.ports import StoreAway
-from dispatch.store.pools import DESK_CONNECTIONS, SIDE_CONNECTIONS
+from dispatch.store.pools import CONNECTIONS, SIDE_CONNECTIONS
 from dispatch.store.postgres import PostgresStore
 from schemas.base import IncidentId
 from tests.contract.test_store import _register
@@ -45,18 +45,18 @@ async def test_a_closed_store_is_away(database: str) -> None:
 async def test_decisions_have_connections_of_their_own(database: str) -> None:
     """However many reads are under way, a decision does not queue behind them."""
     store = await PostgresStore.open(database)
-    held = [await store._side.acquire() for _ in range(SIDE_CONNECTIONS)]
+    held = [await store._side._driver.acquire() for _ in range(SIDE_CONNECTIONS)]
     async with asyncio.timeout(5):
         loaded = await store.load(IncidentId("i1"), None)
     assert loaded.case is None
     for connection in held:
-        await store._side.release(connection)
+        await store._side._driver.release(connection)
     open_now = await asyncpg.connect(database)
     count = await open_now.fetchval(
         "select count(*) from pg_stat_activity"
         " where application_name = 'kapok' and datname = current_database()"
     )
-    assert count == DESK_CONNECTIONS + SIDE_CONNECTIONS
+    assert count == CONNECTIONS
     await open_now.close()
     await store.close()
 

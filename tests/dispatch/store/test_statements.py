@@ -5,12 +5,12 @@ from typing import Final
 import asyncpg
 import pytest
 
-from dispatch.store import check_statements, invariants, statements
+from dispatch.store import check_statements, invariants, node_statements, statements
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 TEXTS: Final = {
     name: text
-    for module in (statements, check_statements)
+    for module in (statements, check_statements, node_statements)
     for name, text in vars(module).items()
     if name.isupper() and name[0] != "_" and isinstance(text, str)
 }
