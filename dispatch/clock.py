@@ -11,6 +11,7 @@ _VERSION: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
 _COUNTER_BITS: Final = 12
 TOKEN_BYTES: Final = 32
+TRACE_BYTES: Final = 16
 CODE_CHARS: Final = 8
 CODE_ALPHABET: Final = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
@@ -48,6 +49,10 @@ class SystemClock:
         bits = now_ms << 80 | _VERSION | self._count << 64 | _VARIANT | secrets.randbits(62)
         text = f"{bits:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def new_trace(self) -> str:
+        """Return a trace id: 128 random bits in hexadecimal (W3C Trace Context)."""
+        return secrets.token_hex(TRACE_BYTES)
 
 
 def new_token(prefix: str) -> str:

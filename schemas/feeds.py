@@ -19,6 +19,8 @@ class FollowedEvent(View, frozen=True, kw_only=True):
     via: str
     at: Instant
     data: dict[str, Any]
+    trace: str | None = None
+    """The work that wrote it, as in the header Kapok-Trace and in the service's own log."""
 
 
 class Fact(StrEnum):

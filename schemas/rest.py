@@ -174,7 +174,7 @@ class IncidentPage(View, frozen=True, kw_only=True):
 
 
 class EventView(View, frozen=True, kw_only=True):
-    """A line of an incident's timeline; n has no gaps."""
+    """A line of an incident's timeline; n has no gaps, `trace` names the work that wrote it."""
 
     n: int
     type: str
@@ -182,6 +182,7 @@ class EventView(View, frozen=True, kw_only=True):
     via: str
     at: Instant
     data: dict[str, Any]
+    trace: str | None = None
 
 
 class Timeline(View, frozen=True, kw_only=True):
@@ -214,7 +215,10 @@ class CandidateView(View, frozen=True, kw_only=True):
 
 
 class Candidates(View, frozen=True, kw_only=True):
-    """Who would be asked, in order; nothing was sent. `left_out` counts the others by reason."""
+    """Who would be asked, in order; nothing was sent. `left_out` counts the others by reason.
+
+    `partial`: another process is not heard now, so positions of its phones are up to a minute old.
+    """
 
     quality: Quality
     ring_s: int
@@ -222,6 +226,7 @@ class Candidates(View, frozen=True, kw_only=True):
     candidates: list[CandidateView]
     left_out: dict[str, int]
     shortfall: str | None
+    partial: bool = False
 
 
 class UnitView(View, frozen=True, kw_only=True):
@@ -263,7 +268,7 @@ class Problem(View, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457 problem details; `code` is the contract, `state` what stood in the way.
 
     Of `precondition_failed`: the `version` there is now, and what `changes` led to it from the one
-    that was named.
+    that was named. By `trace` the request is found in the service's own log.
     """
 
     type: str
@@ -275,6 +280,7 @@ class Problem(View, frozen=True, kw_only=True, omit_defaults=True):
     state: str | None = None
     version: int | None = None
     changes: list[EventView] | None = None
+    trace: str | None = None
 
 
 class Health(View, frozen=True, kw_only=True):
@@ -284,7 +290,12 @@ class Health(View, frozen=True, kw_only=True):
 
 
 class Readiness(View, frozen=True, kw_only=True):
-    """Whether requests can be served, and which part of the service holds it up."""
+    """Whether requests can be served, and which part of the service holds it up.
+
+    `degraded` names what does not, and is not as it should be: `picture` while another process that
+    lives is not heard.
+    """
 
     ready: bool
     parts: dict[str, bool]
+    degraded: list[str] = []

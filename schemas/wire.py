@@ -584,10 +584,11 @@ class Pong(ServerFrame, frozen=True, kw_only=True, tag="pong"):
 
 
 class Ok(ServerFrame, frozen=True, kw_only=True, tag="ok"):
-    """The command is done and on disk."""
+    """The command is done and on disk; `tr` names the work it was, for whoever asks about it."""
 
     re: str
     result: dict[str, Any] = {}
+    tr: str | None = None
 
 
 class Err(ServerFrame, frozen=True, kw_only=True, tag="err"):
@@ -599,6 +600,7 @@ class Err(ServerFrame, frozen=True, kw_only=True, tag="err"):
     path: str | None = None
     st: str | None = None
     retry_ms: int | None = None
+    tr: str | None = None
 
 
 ServerMessage = Welcome | Pong | Policy | Locate | Ok | Err | ReliableFrame

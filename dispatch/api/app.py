@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, ControllerRouterHandler, Middleware, Receive, Scope, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 from prometheus_client import CollectorRegistry
 
 from dispatch.api import asyncapi
@@ -24,9 +24,11 @@ from dispatch.api.problems import HANDLERS, AnyRequest, bad_parameter
 from dispatch.api.shield import add_headers
 from dispatch.desk.register import Register
 from dispatch.ports import Clock
+from dispatch.trace import HEADER, trace_of, traced
 
 OPENAPI_PATH: Final = "/schema/openapi.json"
 OPENAPI_TYPE: Final = "application/vnd.oai.openapi+json"
+TRACEPARENT: Final = HEADER.encode()
 ASYNCAPI_PATH: Final = "/schema/asyncapi.json"
 ASYNCAPI_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 
@@ -75,10 +77,9 @@ def guarded(
     **more: Any,
 ) -> Litestar:
     """Return handlers as an application in which nothing is open unless it says so."""
-    return Litestar(
+    app = Litestar(
         handlers,
         guards=[guard(desk.keyring, twin)],
-        middleware=[arrival(desk.clock)],
         before_send=[add_headers],
         exception_handlers={**HANDLERS},
         request_max_body_size=MAX_BODY_BYTES,
@@ -87,19 +88,29 @@ def guarded(
         debug=False,
         **more,
     )
+    app.asgi_handler = arrival(desk.clock, app.asgi_handler)
+    return app
 
 
-def arrival(clock: Clock) -> Middleware:
-    """Return the outermost layer: it notes when a request came, for the KPI clocks start there."""
+def arrival(clock: Clock, app: ASGIApp) -> ASGIApp:
+    """Return the outermost layer: it notes when a request came, for the KPI clocks start there.
 
-    def layer(app: ASGIApp) -> ASGIApp:
-        async def note(scope: Scope, receive: Receive, send: Send) -> None:
-            scope.setdefault("state", {})["received_at"] = clock.now()
+    Whatever is done for it, and be it a refusal, is done under one trace id: the asker's or a new
+    one. A middleware would not see what no route is there for.
+    """
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["received_at"] = clock.now()
+        with traced(given_trace(scope) or clock.new_trace()):
             await app(scope, receive, send)
 
-        return note
+    return note
 
-    return layer
+
+def given_trace(scope: Scope) -> str | None:
+    """Return the trace id that a request bears; None where it bears none, or several."""
+    given = [value for name, value in scope["headers"] if name == TRACEPARENT]
+    return trace_of(given[0].decode("latin-1")) if len(given) == 1 else None
 
 
 async def admitted(known: Mapping[str, frozenset[str]], request: AnyRequest) -> None:

@@ -205,5 +205,9 @@ class Desk(Protocol):
     async def way(self, incident_id: IncidentId, unit_id: UnitId, grant: Grant) -> DrawnWay:
         """Return the way a unit would take to an incident, WGS-84."""
 
+    def degraded(self) -> list[str]:
+        """Return what is not as it should be, though requests are served."""
+        ...
+
     def ready(self) -> Mapping[str, bool]:
         """Tell of each part whether it is ready."""

@@ -205,6 +205,7 @@ def _line(logged: Logged) -> bytes:
         via=entry.via,
         at=entry.at,
         data=entry.data,
+        trace=entry.trace or None,
     )
     data = msgspec.json.encode(told)
     return b"id: %s\ndata: %s\n\n" % (cursor_of(logged.cursor).encode(), data)

@@ -40,7 +40,7 @@ class Operations(Controller):
     async def readiness(self, desk: TheDesk) -> Response[Readiness]:
         """Say which part is ready; 503 while one is not."""
         parts = dict(desk.ready())
-        state = Readiness(ready=all(parts.values()), parts=parts)
+        state = Readiness(ready=all(parts.values()), parts=parts, degraded=desk.degraded())
         if state.ready:
             return Response(state)
         return Response(state, status_code=503, headers={"Retry-After": "1"})

@@ -24,6 +24,7 @@ from dispatch.api.incidents import Incidents
 from dispatch.api.notices import Notices
 from dispatch.api.places import HEADER as DATUM_HEADER
 from dispatch.api.rings import RingMap
+from dispatch.api.shield import TRACE
 from dispatch.api.units import Units
 from dispatch.api.ways import WayMap
 from schemas import closure, coverage, device, notices, register, rest, way, wire
@@ -190,6 +191,7 @@ def _headers(status: str, taken: frozenset[str], *, tagged: bool) -> list[str]:
         "Location": status == "201",
         "Retry-After": status in RETRIED,
         "WWW-Authenticate": status == "401",
+        TRACE: True,
     }
     return [name for name, there in told.items() if there]
 

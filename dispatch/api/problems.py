@@ -16,6 +16,7 @@ from dispatch.api.pointer import pointer_of_path
 from dispatch.api.timeline import event_view
 from dispatch.core.errors import Refusal, Temporary
 from dispatch.desk.outdated import Outdated
+from dispatch.trace import present
 from schemas.rest import EventView, Fault, Problem
 from schemas.wire import ErrorCode
 
@@ -142,6 +143,7 @@ def problem(
         state=state,
         version=version,
         changes=list(changes) or None,
+        trace=present() or None,
     )
     body = msgspec.json.encode(told)
     return Response(body, status_code=kind.status, media_type=MEDIA_TYPE, headers=headers)

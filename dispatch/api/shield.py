@@ -4,6 +4,8 @@ from typing import Final
 
 from litestar.types import Message, Scope
 
+from dispatch.trace import present
+
 HEADERS: Final = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -14,9 +16,11 @@ HEADERS: Final = (
     (b"x-frame-options", b"DENY"),
 )
 """After the OWASP REST Security cheat sheet; browsers heed the transport one over TLS only."""
+TRACE: Final = "Kapok-Trace"
 
 
 async def add_headers(message: Message, _: Scope) -> None:
-    """Add the headers to an answer, whoever gives it."""
+    """Add the headers to an answer, whoever gives it, and the id by which it can be followed."""
     if message["type"] == "http.response.start":
-        message["headers"] = [*message.get("headers", ()), *HEADERS]
+        trace = (TRACE.encode().lower(), present().encode())
+        message["headers"] = [*message.get("headers", ()), *HEADERS, trace]

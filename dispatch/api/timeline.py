@@ -14,4 +14,5 @@ def event_view(entry: Entry) -> EventView:
         via=entry.via,
         at=entry.at,
         data={**about, **entry.data},
+        trace=entry.trace or None,
     )

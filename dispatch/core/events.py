@@ -68,6 +68,7 @@ class Event(StrEnum):
     CODE_ISSUED = "enrol_code_issued"
     DEVICE_ENROLLED = "device_enrolled"
     DEVICE_REVOKED = "device_revoked"
+    RESTORED = "restored"
 
 
 class Entry(Record, frozen=True, kw_only=True):
@@ -80,3 +81,5 @@ class Entry(Record, frozen=True, kw_only=True):
     unit_id: UnitId | None = None
     data: dict[str, Any] = {}
     n: int = 0
+    trace: str = ""
+    """The work it was written by, once it is: the store notes it beside `n`."""

@@ -13,6 +13,7 @@ from dispatch.ports import Claimed, Clock
 from dispatch.push.letter import Letter, letter
 from dispatch.push.target import BadTarget, Target
 from dispatch.push.verdict import Heard
+from dispatch.trace import HEADER, present, traceparent
 
 WITHIN_S: Final = 5.0
 """Looking up, connecting, sending and reading, together."""
@@ -91,7 +92,7 @@ class Webhook:
             "POST",
             url.copy_with(host=address),
             content=written.body,
-            headers={**written.headers, "Host": url.netloc.decode()},
+            headers={**written.headers, **_traced(), "Host": url.netloc.decode()},
             extensions={"sni_hostname": self._target.host},
         ) as response:
             return Heard(
@@ -105,6 +106,11 @@ class Webhook:
             self._target.host, self._target.port, type=socket.SOCK_STREAM
         )
         return [str(entry[4][0]) for entry in found]
+
+
+def _traced() -> dict[str, str]:
+    """Return the header by which the other side's log and ours are of one piece of work."""
+    return {HEADER: traceparent(present())} if present() else {}
 
 
 def _seconds(text: str) -> float:

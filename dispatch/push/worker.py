@@ -25,6 +25,7 @@ from dispatch.push.plan import due, pushes
 from dispatch.push.verdict import Heard, Jitter, settle
 from dispatch.push.webhook import Sender
 from dispatch.telemetry import Metrics
+from dispatch.trace import begin
 from schemas.base import DeviceId, UnitId
 
 log = structlog.get_logger()
@@ -89,6 +90,7 @@ class Worker:
             await self._give_up()
 
     async def _survive(self) -> None:
+        begin(self._clock.new_trace())
         try:
             await self.round()
         except StoreAway as away:
@@ -173,6 +175,7 @@ class Worker:
         self._poke.set()
 
     async def _send(self, claimed: Claimed) -> None:
+        begin(self._clock.new_trace())
         try:
             heard = await self._sender.send(claimed)
             await self._settle(claimed, heard)

@@ -8,6 +8,7 @@ from dispatch.core.alarms import Addressed
 from dispatch.core.events import Entry
 from dispatch.store import notice_statements as sql
 from dispatch.store.pools import Pools, encoded
+from dispatch.trace import present
 from schemas.alarm import Alarm, AlarmId
 from schemas.base import Instant, KeyId
 
@@ -29,14 +30,14 @@ class PostgresAlarms(Pools):
     async def address_alarm(self, alarm: Alarm, to: Addressed, entry: Entry) -> bool:
         """Ask a desk; `False` where somebody has taken note, or asked one, meanwhile."""
         (row,) = await self._rows(
-            sql.ADDRESS_ALARM, alarm.id, alarm.addressee, encoded(to), encoded(entry)
+            sql.ADDRESS_ALARM, alarm.id, alarm.addressee, encoded(to), encoded(entry), present()
         )
         return bool(row["good"])
 
     async def acknowledge_alarm(self, alarm_id: AlarmId, by: str, note: str, entry: Entry) -> bool:
         """Settle an alarm; `False` where it was settled before."""
         (row,) = await self._rows(
-            sql.ACKNOWLEDGE_ALARM, alarm_id, by, note, entry.at, encoded(entry)
+            sql.ACKNOWLEDGE_ALARM, alarm_id, by, note, entry.at, encoded(entry), present()
         )
         return bool(row["good"])
 

@@ -29,14 +29,15 @@ class Binaries(NamedTuple):
 def find(asked: Path | None = None) -> Iterator[Binaries]:
     """Yield usable binaries, best first; only those in `asked` when it is given."""
     seen = set[Path]()
-    for folder in _places() if asked is None else [asked]:
+    for folder in places() if asked is None else [asked]:
         major = None if folder in seen else _major(folder)
         seen.add(folder)
         if major is not None and major >= OLDEST_MAJOR:
             yield Binaries(folder, major)
 
 
-def _places() -> Iterator[Path]:
+def places() -> Iterator[Path]:
+    """Yield the folders where programs may be, best first."""
     yield from _wheel()
     for pattern in MACHINE_FOLDERS:
         yield from sorted(Path("/").glob(pattern), key=_newest_first)

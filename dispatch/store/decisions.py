@@ -8,6 +8,7 @@ from dispatch.core.decision import Decision
 from dispatch.ports import OUTBOX_MOST, Answer, Due, Loaded, Once, Sealed
 from dispatch.store import statements as sql
 from dispatch.store.pools import Pools, encoded, kept_reply, translated
+from dispatch.trace import present
 from schemas.base import DeviceId, IncidentId, Instant
 from schemas.incident import Case
 
@@ -64,7 +65,7 @@ class PostgresDecisions(Pools):
             **({} if due_id is None else {"due_id": due_id}),
         }
         with translated():
-            posted = await self._desk.fetchval(sql.COMMIT, encoded(body), OUTBOX_MOST)
+            posted = await self._desk.fetchval(sql.COMMIT, encoded(body), OUTBOX_MOST, present())
         return [
             Sealed(device_id=DeviceId(p["device"]), seq=p["seq"], mail=decision.mail[p["i"]])
             for p in _posted.decode(posted)
@@ -95,7 +96,13 @@ class PostgresDecisions(Pools):
         with translated():
             rows = await self._side.fetch(sql.CLAIM_DUE, limit, now)
         return [
-            Due(id=r["id"], incident_id=r["incident_id"], kind=r["kind"], unit_id=r["unit_id"])
+            Due(
+                id=r["id"],
+                incident_id=r["incident_id"],
+                kind=r["kind"],
+                unit_id=r["unit_id"],
+                trace=r["trace"] or "",
+            )
             for r in rows
         ]
 

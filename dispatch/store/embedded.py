@@ -84,6 +84,7 @@ class EmbeddedPostgres:
         socket_folder: Path | None = None,
         binaries: Path | None = None,
         settings: Mapping[str, str] = MappingProxyType({}),
+        ready_s: float = READY_S,
     ) -> None:
         if fixed := FIXED & settings.keys():
             raise ValueError(f"these settings are the supervisor's own: {sorted(fixed)}")
@@ -92,6 +93,7 @@ class EmbeddedPostgres:
         self._asked_socket_folder = socket_folder
         self._asked_binaries = binaries
         self._settings = {**SETTINGS, **settings}
+        self._ready_s = ready_s
         self._turn = asyncio.Lock()
         self._lock: FolderLock | None = None
         self._programs = Path()
@@ -297,7 +299,7 @@ class EmbeddedPostgres:
         self._server = self._launch(
             *("postgres", "-D", str(self._data)), *settings, at_our_end=signal.SIGINT
         )
-        await self._until_answered(READY_S)
+        await self._until_answered(self._ready_s)
         await inspect(self.dsn, self._dsn("postgres"), self._settings)
 
     async def _restart(self) -> None:
@@ -348,7 +350,7 @@ class EmbeddedPostgres:
         while (answer := await self._ask()) is not Answer.YES:
             if answer is Answer.BUSY:
                 heard_s = clock()
-            if clock() > min(heard_s + silence_s, started_s + READY_S):
+            if clock() > min(heard_s + silence_s, started_s + self._ready_s):
                 raise StartError(f"the database does not answer: {self._log.last_words()}")
             await asyncio.sleep(POLL_S)
 

@@ -78,4 +78,5 @@ def _entry(r: Row) -> Entry:
         at=r["at"],
         unit_id=r["unit_id"],
         data=msgspec.json.decode(r["data"]),
+        trace=r["trace"] or "",
     )

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from dispatch.ports import Due
+from dispatch.trace import present
 from schemas.base import IncidentId, Instant, Record, UnitId
 
 LEASE: Final = timedelta(seconds=10)
@@ -46,7 +47,13 @@ class MemoryDue:
             return
         self._given += 1
         self._ids[key] = self._given
-        due = Due(id=self._given, incident_id=incident_id, kind=kind, unit_id=unit_id)
+        due = Due(
+            id=self._given,
+            incident_id=incident_id,
+            kind=kind,
+            unit_id=unit_id,
+            trace="" if kind == WAKE else present(),
+        )
         self._moments[self._given] = Moment(due=due, at=at)
 
     def drop(self, due_id: int | None) -> None:

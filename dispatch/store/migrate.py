@@ -1,9 +1,12 @@
 """Numbered SQL files, each applied once, in order, in a transaction of its own.
 
+They expand: a build runs on a database that later files have been applied to. What takes something
+away is named `NNNN_contract_MMMM_what_it_does.sql`, and only builds that know file MMMM run on it.
+
 - MigrationError
   - SourceError: the files themselves are not a numbered row
   - ChangedFileError: an applied file is no longer what was applied
-  - NewerDatabaseError: the database knows migrations that this code does not
+  - NewerDatabaseError: later code has taken away what this code needs
   - SkippedFileError: a file is older than one that was applied, and was not
   - BusyError: another process is migrating, for too long
 """
@@ -24,6 +27,7 @@ LOCK_KEY: Final = 0x6B61706F6B  # "kapok"
 LOCK_WAIT_S: Final = 600.0
 FILE_LIMIT_S: Final = 600.0  # an index over a large table takes its time
 _NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_CONTRACT: Final = re.compile(r"\d{4}_contract_(\d{4})_[a-z0-9_]+\.sql")
 
 _CREATE_TABLE: Final = """
     create table if not exists migration (
@@ -50,7 +54,7 @@ class ChangedFileError(MigrationError):
 
 
 class NewerDatabaseError(MigrationError):
-    """The database was migrated by newer code."""
+    """The database was migrated by newer code, and this code does not run on it any more."""
 
 
 class SkippedFileError(MigrationError):
@@ -145,14 +149,25 @@ def _read_one(file: Traversable) -> Migration:
 def _due(known: Sequence[Migration], applied: Mapping[int, _Applied]) -> list[Migration]:
     """Return what is left to do; raise where the two histories part."""
     newest = max(applied, default=0)
-    if newest > len(known):
-        raise NewerDatabaseError(
-            f"the database has {applied[newest].name}, and the newest here is {known[-1].name}: "
-            "run the newer version of Kapok"
-        )
+    for number in range(len(known) + 1, newest + 1):
+        _guard_expands(applied.get(number), applied[newest], known)
     for migration in known[:newest]:
         _guard_same(migration, applied.get(migration.number))
     return list(known[newest:])
+
+
+def _guard_expands(later: _Applied | None, newest: _Applied, known: Sequence[Migration]) -> None:
+    if later is None or contracts_to(later.name) > len(known):
+        raise NewerDatabaseError(
+            f"the database has {newest.name}, and the newest here is {known[-1].name}: "
+            "run the newer version of Kapok"
+        )
+
+
+def contracts_to(name: str) -> int:
+    """Return the number of the file that a build has to know to run on what this one leaves."""
+    contract = _CONTRACT.fullmatch(name)
+    return int(contract[1]) if contract else 0
 
 
 def _guard_same(migration: Migration, applied: _Applied | None) -> None:

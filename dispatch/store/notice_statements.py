@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from dispatch.store.statements import traced
+
 PUT_NOTICE: Final = "select put_notice($1::jsonb)"
 POST_NOTICE: Final = "select post_notice($1, $2, $3)::text as batch"
 READ_NOTICE: Final = "select read_notice($1, $2, $3::jsonb, $4) as good"
@@ -56,8 +58,10 @@ with due as (
 update alarm a set next_at = $2::timestamptz + interval '10 seconds' from due where a.id = due.id
 returning to_jsonb(a)::text as found
 """
-ADDRESS_ALARM: Final = "select address_alarm($1, $2, $3::jsonb, $4::jsonb) as good"
-ACKNOWLEDGE_ALARM: Final = "select acknowledge_alarm($1, $2, $3, $4, $5::jsonb) as good"
+ADDRESS_ALARM: Final = f"select address_alarm($1, $2, $3::jsonb, $4::jsonb) as good {traced(5)}"
+ACKNOWLEDGE_ALARM: Final = f"""
+select acknowledge_alarm($1, $2, $3, $4, $5::jsonb) as good {traced(6)}
+"""
 ALARM: Final = "select to_jsonb(a)::text as found from alarm a where id = $1"
 ALARMS: Final = """
 select to_jsonb(a)::text as found from alarm a

@@ -8,6 +8,7 @@ from dispatch.ports import Identity, Outbox
 from dispatch.store import push_rows
 from dispatch.store import statements as sql
 from dispatch.store.pools import Pools, Row, encoded, translated
+from dispatch.trace import present
 from schemas.base import DeviceId, Instant, MemberId, UnitId
 
 
@@ -17,7 +18,7 @@ class PostgresPhones(Pools):
     async def acknowledge(self, acks: Mapping[DeviceId, int], now: Instant) -> None:
         """Note up to which seq phones have their mail; first deliveries become facts."""
         with translated():
-            await self._side.execute(sql.ACKNOWLEDGE, encoded(acks), now)
+            await self._side.execute(sql.ACKNOWLEDGE, encoded(acks), now, present())
 
     async def outbox(
         self, device_id: DeviceId, after: int, limit: int, now: Instant

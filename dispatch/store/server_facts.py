@@ -1,8 +1,9 @@
 """What a database says of itself: its version, what it promises of a commit, what is registered."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+from dispatch.ports.nodes import LIVE_S
 from dispatch.store.connection import Connection
 from dispatch.store.embedded_settings import DURABLE
 from schemas.base import Record
@@ -62,3 +63,23 @@ async def instant(connection: Connection) -> datetime:
     """Return the database's own clock, UTC whatever zone its session has."""
     at: datetime = await connection.fetchval("select clock_timestamp()")
     return at
+
+
+class Alive(Record, frozen=True, kw_only=True):
+    """The processes that live, on how many machines, of how many versions."""
+
+    processes: int
+    machines: int
+    builds: int
+
+
+_ALIVE: Final = """
+select count(*) as processes, count(distinct host) as machines, count(distinct build) as builds
+from node
+where seen_at between clock_timestamp() - $1::interval and clock_timestamp() + $1::interval
+"""
+
+
+async def alive(connection: Connection) -> Alive:
+    """Count the processes of the installation."""
+    return Alive(**dict(await connection.fetchrow(_ALIVE, timedelta(seconds=LIVE_S)) or {}))

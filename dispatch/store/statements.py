@@ -2,6 +2,12 @@
 
 from typing import Final
 
+
+def traced(n: int) -> str:
+    """Return the end of a statement that writes to the log: under the trace id that is its $n."""
+    return f"from set_config('kapok.trace', ${n}, true)"
+
+
 LOAD: Final = """
 select
     (select jsonb_build_object(
@@ -15,7 +21,7 @@ select
 from (select 1) one left join reply r on r.scope = $2 and r.id = $3
 """
 
-COMMIT: Final = "select commit_decision($1::jsonb, $2)::text"
+COMMIT: Final = f"select commit_decision($1::jsonb, $2)::text {traced(3)}"
 
 REMEMBER: Final = """
 insert into reply (scope, id, digest, status, body, at)
@@ -28,13 +34,14 @@ INCIDENT_OF_ASSIGNMENT: Final = "select incident_id from assignment where id = $
 CLAIM_DUE: Final = """
 update due set at = $2::timestamptz + interval '10 seconds'
 where id in (select id from due where at <= $2 order by at limit $1 for update skip locked)
-returning id, incident_id, kind, nullif(unit_id, '') as unit_id
+returning id, incident_id, kind, nullif(unit_id, '') as unit_id,
+    case when kind <> 'wake' then trace end as trace
 """
 NEXT_DUE: Final = "select min(at) from due"
 DROP_DUE: Final = "delete from due where id = $1"
 
-SET_DUTY: Final = "select set_duty($1::jsonb)"
-ACKNOWLEDGE: Final = "select acknowledge($1::jsonb, $2)"
+SET_DUTY: Final = f"select set_duty($1::jsonb) {traced(2)}"
+ACKNOWLEDGE: Final = f"select acknowledge($1::jsonb, $2) {traced(3)}"
 
 OUTBOX: Final = """
 select seq, at, frame::text as frame from outbox
@@ -131,13 +138,13 @@ order by i.id desc limit $4
 """
 
 TIMELINE: Final = """
-select n, type, by, via, at, unit_id, data::text as data from event
+select n, type, by, via, at, unit_id, data::text as data, trace from event
 where incident_id = $1 and n > $2 order by n limit $3
 """
 
 EVENTS: Final = """
 select e.xid::text as xid, e.id, e.incident_id, e.n, e.type, e.by, e.via, e.at, e.unit_id,
-       e.data::text as data, coalesce(i.juris, u.juris, '') as juris,
+       e.data::text as data, e.trace, coalesce(i.juris, u.juris, '') as juris,
        coalesce(i.source, '') as source, i.ext_id, i.ext_rev
 from event e
 left join incident i on i.id = e.incident_id

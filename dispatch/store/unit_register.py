@@ -18,6 +18,7 @@ from dispatch.ports import (
 )
 from dispatch.store import unit_statements as sql
 from dispatch.store.pools import Pools, Row, encoded, kept_reply
+from dispatch.trace import present
 from schemas.base import DeviceId, IncidentId, MemberId, UnitId
 from schemas.unit import Duty, Member
 
@@ -35,20 +36,19 @@ class PostgresRegister(Pools):
             AlreadyAnswered: the command's id has an answer; nothing was written.
         """
         body = {"before": change.before, "after": change.after, "entry": change.entry}
-        await self._rows(sql.REGISTER_UNIT, encoded({**body, **kept_reply(once, answer)}))
+        await self._write(sql.REGISTER_UNIT, {**body, **kept_reply(once, answer)})
 
     async def register_member(self, change: MemberChange, once: Once, answer: Answer) -> None:
         """Add a member, or change what is given; raise `AlreadyAnswered`.
 
         Where consent is taken back the unit's last position goes too.
         """
-        await self._rows(
-            sql.REGISTER_MEMBER, encoded({**asdict(change), **kept_reply(once, answer)})
-        )
+        body = {**asdict(change), **kept_reply(once, answer)}
+        await self._write(sql.REGISTER_MEMBER, body)
 
     async def clock_members(self, order: DutyOrder, once: Once, answer: Answer) -> None:
         """Clock members in or out; leaving waits while engaged. Raise `AlreadyAnswered`."""
-        await self._rows(sql.CLOCK_MEMBERS, encoded({**asdict(order), **kept_reply(once, answer)}))
+        await self._write(sql.CLOCK_MEMBERS, {**asdict(order), **kept_reply(once, answer)})
 
     async def members(self, unit_id: UnitId) -> list[Member]:
         """Return a unit's members by id, their numbers masked."""
@@ -70,12 +70,12 @@ class PostgresRegister(Pools):
 
     async def put_code(self, code: Code) -> bool:
         """Keep a member's code in place of an earlier one; `False` where its name is in use."""
-        rows = await self._rows(sql.PUT_CODE, encoded(asdict(code)))
+        rows = await self._write(sql.PUT_CODE, asdict(code))
         return bool(rows[0]["good"])
 
     async def enrol(self, enrolling: Enrolling) -> Phone | None:
         """Use a code up for a phone's token; a wrong one is counted and opens nothing."""
-        rows = await self._rows(sql.ENROL, encoded(asdict(enrolling)))
+        rows = await self._write(sql.ENROL, asdict(enrolling))
         if rows[0]["phone"] is None:
             return None
         made = msgspec.json.decode(rows[0]["phone"], type=dict[str, str])
@@ -86,7 +86,7 @@ class PostgresRegister(Pools):
     ) -> None:
         """Let a phone open nothing any more; raise `AlreadyAnswered`."""
         body = {"device_id": device_id, "entry": entry}
-        await self._rows(sql.REVOKE_DEVICE, encoded({**body, **kept_reply(once, answer)}))
+        await self._write(sql.REVOKE_DEVICE, {**body, **kept_reply(once, answer)})
 
     async def since(self, incident_id: IncidentId, version: int, limit: int) -> list[Entry]:
         """Return what made later versions of an incident: the last entries, oldest first."""
@@ -96,6 +96,10 @@ class PostgresRegister(Pools):
         """Return where the log ends now: whatever becomes visible later lies above it."""
         rows = await self._rows(sql.TAIL)
         return Cursor(xid=rows[0]["xid"], id=rows[0]["id"]) if rows else Cursor()
+
+    async def _write(self, statement: str, body: object) -> list[Row]:
+        """Change what is registered, with its line in the log under the present trace id."""
+        return await self._rows(statement, encoded(body), present())
 
 
 def _member(r: Row) -> Member:
@@ -130,4 +134,5 @@ def _entry(r: Row) -> Entry:
         at=r["at"],
         unit_id=r["unit_id"],
         data=msgspec.json.decode(r["data"]),
+        trace=r["trace"] or "",
     )

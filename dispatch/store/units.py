@@ -8,6 +8,7 @@ import msgspec
 from dispatch.ports import Answer, DutyChange, Once
 from dispatch.store import statements as sql
 from dispatch.store.pools import Pools, Row, encoded, kept_reply, translated
+from dispatch.trace import present
 from geo.eta import Moves
 from schemas.base import Instant, MemberId, UnitId
 from schemas.unit import Capability, Duty, Member, Position, Unit, UnitKind, UnitRow
@@ -20,7 +21,7 @@ class PostgresUnits(Pools):
         """Clock a member in or out; return the duty now in force (leaving waits while engaged)."""
         body = {**msgspec.structs.asdict(change), **kept_reply(once, answer)}
         with translated():
-            return Duty(await self._desk.fetchval(sql.SET_DUTY, encoded(body)))
+            return Duty(await self._desk.fetchval(sql.SET_DUTY, encoded(body), present()))
 
     async def checkpoint(self, positions: Sequence[Position]) -> None:
         """Keep the newest position of units; an older one never overwrites."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.clock import SystemClock, jitter, new_token
+from dispatch.trace import trace_of, traceparent
 from tests.fakes import START
 
 
@@ -46,6 +47,14 @@ def test_ids_of_a_process_are_in_order() -> None:
     clock.set(START - timedelta(days=365))
     ids += [clock.new_id() for _ in range(10_000)]
     assert ids == sorted(set(ids))
+
+
+def test_trace_ids_are_never_the_same() -> None:
+    """128 bits, as the header that hands them on demands."""
+    clock = SystemClock()
+    traces = {clock.new_trace() for _ in range(100)}
+    assert len(traces) == 100
+    assert {trace_of(traceparent(trace)) for trace in traces} == traces
 
 
 def test_tokens_say_what_they_open_and_are_never_the_same() -> None:

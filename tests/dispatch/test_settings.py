@@ -5,7 +5,16 @@ from typing import Final
 
 import pytest
 
-from dispatch.settings import SECRET_LEAST, BadSetting, Secret, Settings, is_local, read
+from dispatch.settings import (
+    SECRET_LEAST,
+    WORKERS_MOST,
+    BadSetting,
+    Secret,
+    Settings,
+    bus_servers,
+    is_local,
+    read,
+)
 
 SECRET: Final = "s" * SECRET_LEAST
 WEBHOOK: Final = {"KAPOK_PUSH_URL": "https://push.example.org/kapok", "KAPOK_PUSH_SECRET": SECRET}
@@ -135,6 +144,45 @@ def test_a_router_without_an_address_is_refused(url: str) -> None:
     """One that can never be asked would be missed by nobody."""
     with pytest.raises(BadSetting, match="ROUTER_URL"):
         read({"ROUTER_URL": url})
+
+
+@pytest.mark.parametrize("count", ["0", str(WORKERS_MOST + 1), "two"])
+def test_a_machine_has_a_few_workers(count: str) -> None:
+    """One where nothing is said; none, or a crowd, is a mistake."""
+    assert (read({}).workers, read({"KAPOK_WORKERS": "2"}).workers) == (1, 2)
+    assert refused(KAPOK_WORKERS=count).startswith("KAPOK_WORKERS")
+
+
+def test_a_bus_has_addresses() -> None:
+    """One or several; none is the bus of one process."""
+    assert bus_servers(read({}).bus_url) == ()
+    text = "nats://10.0.0.1, tls://kapok:word@bus.example.org:4223"
+    settings = read({"BUS_URL": text})
+    assert bus_servers(settings.bus_url) == tuple(text.split(", "))
+    assert "word" not in repr(settings)
+
+
+def test_the_servers_of_a_bus_share_the_first_ones_name_and_password() -> None:
+    """As they do in a cluster."""
+    servers = bus_servers("tls://u:word@a:1,b:2,[fd00::1]:3")
+    assert servers == ("tls://u:word@a:1", "tls://u:word@b:2", "tls://u:word@[fd00::1]:3")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://u:word@a", "a:4222", "nats://", "nats://u:wo/rd@a:x", ",", "nats://a,,b", "tls://a:0"],
+)
+def test_a_bus_without_an_address_is_refused(url: str) -> None:
+    """And no password is told."""
+    told = refused(BUS_URL=url)
+    assert told.startswith("BUS_URL")
+    assert "wo" not in told
+
+
+def test_the_address_of_a_bus_can_stand_in_a_file(tmp_path: Path) -> None:
+    """It may hold a password."""
+    (tmp_path / "bus").write_text("nats://u:word@a\n", encoding="utf-8")
+    assert read({"BUS_URL_FILE": str(tmp_path / "bus")}).bus_url == "nats://u:word@a"
 
 
 def test_the_canary_is_on_or_off() -> None:

@@ -16,6 +16,7 @@ from prometheus_client import generate_latest
 from dispatch.core.decision import Decision, Mail
 from dispatch.core.events import Entry, Event
 from dispatch.telemetry import LOOK_EVERY_S, WOKEN_MOST, Metrics, Stalls, configure_log
+from dispatch.trace import traced
 from geo.eta import Quality
 from schemas.base import Instant, OfferId, UnitId
 from schemas.incident import Case, Offer, OfferState
@@ -84,6 +85,17 @@ def test_the_log_is_one_object_a_line(lines: io.StringIO) -> None:
     assert told.pop("timestamp").endswith("Z")
     assert told == {"event": "store_away", "work": "due", "error": "断线", "level": "warning"}
     assert "断线" in line
+
+
+def test_a_line_names_the_work_it_is_about(lines: io.StringIO) -> None:
+    """While there is one; what a line says itself goes before."""
+    log = structlog.get_logger()
+    log.info("before")
+    with traced("ab" * 16):
+        log.info("within")
+        log.info("another", trace="told")
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [line.get("trace") for line in told] == [None, "ab" * 16, "told"]
 
 
 def test_the_log_carries_what_went_wrong(lines: io.StringIO) -> None:

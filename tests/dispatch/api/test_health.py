@@ -21,7 +21,15 @@ async def test_a_service_is_ready_when_all_its_parts_are(api: Api) -> None:
     assert response.json() == {
         "ready": True,
         "parts": {"store": True, "fleet": True, "due": True},
+        "degraded": [],
     }
+
+
+async def test_what_is_worse_than_usual_holds_up_nothing(api: Api) -> None:
+    """A picture in part is better than no service: whoever asks is told."""
+    api.desk.worse = ["picture"]
+    response = await api.client.get("/readyz")
+    assert (response.status_code, response.json()["degraded"]) == (200, ["picture"])
 
 
 async def test_a_part_that_is_not_ready_holds_up_the_service(api: Api) -> None:

@@ -64,7 +64,7 @@ def test_every_refusal_of_the_tree_is_in_the_table_of_this_test() -> None:
 async def test_every_refusal_is_answered_as_its_problem(
     api: Api, refusal: type[errors.Refusal], status: int
 ) -> None:
-    """For reads and changes alike, with all five members."""
+    """For reads and changes alike, with all five members, and what to quote."""
     api.desk.failure = refusal("that cannot be", path="$.position", state="closed")
     for response in (
         await api.post("/v1/incidents", CALL),
@@ -82,6 +82,7 @@ async def test_every_refusal_is_answered_as_its_problem(
             "detail": "that cannot be",
             "errors": [{"pointer": "/position", "detail": "that cannot be"}],
             "state": "closed",
+            "trace": response.headers["Kapok-Trace"],
         }
 
 
@@ -95,6 +96,7 @@ async def test_what_is_absent_is_left_out(api: Api) -> None:
         "status",
         "code",
         "detail",
+        "trace",
     }
 
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from dispatch.push.target import Target
 from dispatch.push.verdict import Heard
 from dispatch.push.webhook import Webhook
+from dispatch.trace import traced
 from tests.dispatch.push.letters import SECRET, claimed
 from tests.dispatch.push.receiver import OK, Receiver, answer, receiver
 from tests.fakes import ManualClock
@@ -64,6 +65,15 @@ async def test_a_push_arrives_signed_and_with_its_key(there: Receiver) -> None:
     assert request.told["payload"]["oid"] == "o1"
     assert request.headers["content-type"] == "application/json"
     assert request.headers["host"] == f"127.0.0.1:{there.port}"
+
+
+async def test_a_push_bears_the_trace_it_is_sent_under(there: Receiver) -> None:
+    """So that the receiver's log and ours are of one try; without one it bears none."""
+    await heard_from(there.url)
+    with traced("ab" * 16):
+        await heard_from(there.url)
+    bore = [request.headers.get("traceparent") for request in there.requests]
+    assert bore == [None, f"00-{'ab' * 16}-{'ab' * 8}-00"]
 
 
 async def test_a_refusal_is_heard_with_its_status_and_pause(there: Receiver) -> None:
