@@ -12,6 +12,9 @@ from schemas.base import Record
 
 Network = IPv4Network | IPv6Network
 SECRET_LEAST: Final = 32
+WORKERS_MOST: Final = 8
+KEEP_DAYS_LEAST: Final = 183
+"""Half a year of logs is what the law asks for; the database refuses to delete younger lines."""
 OLDEST_APPS: Final = r"^([^=,]+=[0-9]{1,9}(\.[0-9]{1,9}){0,5}(,|$))*$"
 
 
@@ -34,12 +37,17 @@ class Settings(Record, frozen=True, kw_only=True):
     router_url: str | None = None
     host: str = "127.0.0.1"
     port: int = 8110
+    bus_url: Secret | None = None
+    workers: Annotated[int, msgspec.Meta(ge=1, le=WORKERS_MOST)] = 1
     oldest_apps: Annotated[str, msgspec.Meta(pattern=OLDEST_APPS)] = ""
     push_url: str | None = None
     push_secret: Secret | None = None
     push_allow: str = ""
     sms_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 100
     canary: Literal["on", "off"] = "on"
+    archive: Path | None = None
+    backups: Path | None = None
+    keep_days: Annotated[int, msgspec.Meta(ge=KEEP_DAYS_LEAST)] = 400
 
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -50,15 +58,20 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "ROUTER_URL": "router_url",
     "KAPOK_HOST": "host",
     "KAPOK_PORT": "port",
+    "BUS_URL": "bus_url",
+    "KAPOK_WORKERS": "workers",
     "KAPOK_OLDEST_APPS": "oldest_apps",
     "KAPOK_PUSH_URL": "push_url",
     "KAPOK_PUSH_SECRET": "push_secret",
     "KAPOK_PUSH_ALLOW": "push_allow",
     "KAPOK_SMS_PER_HOUR": "sms_per_hour",
     "KAPOK_CANARY": "canary",
+    "KAPOK_ARCHIVE": "archive",
+    "KAPOK_BACKUPS": "backups",
+    "KAPOK_KEEP_DAYS": "keep_days",
 }
 """Environment variable → field."""
-FILED: Final = ("KAPOK_PUSH_URL", "KAPOK_PUSH_SECRET")
+FILED: Final = ("BUS_URL", "KAPOK_PUSH_URL", "KAPOK_PUSH_SECRET")
 """What may stand in a file instead, named by the same variable with `_FILE` at its end."""
 
 
@@ -79,6 +92,7 @@ def read(environment: Mapping[str, str], **given: object) -> Settings:
     except msgspec.ValidationError as error:
         names = ", ".join(name for name, field in ENVIRONMENT.items() if field in str(error))
         raise BadSetting(f"{names or 'environment'}: {error}") from error
+    bus_servers(settings.bus_url)
     _guard_router(settings.router_url)
     _guard_webhook(settings)
     return settings
@@ -102,6 +116,33 @@ def _read(name: str, file: str) -> str:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadSetting(f"{name}_FILE: cannot read it ({type(error).__name__})") from error
+
+
+def bus_servers(url: str | None) -> tuple[str, ...]:
+    """Return the addresses in `nats://user:password@a:4222,b:4222,c:4222`, each one whole.
+
+    Raises:
+        BadSetting: one is none; the message does not repeat it, for it may hold a password.
+    """
+    if not url:
+        return ()
+    first, *others = (text.strip() for text in url.split(","))
+    scheme, _, rest = first.partition("://")
+    login, at, _ = rest.rpartition("@")
+    named = (first, *(o if "://" in o else f"{scheme}://{login}{at}{o}" for o in others))
+    for each in named:
+        _guard_bus(each)
+    return named
+
+
+def _guard_bus(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in {"nats", "tls"} and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named:
+        raise BadSetting("BUS_URL: not addresses of nats or tls, with commas between them")
 
 
 def _guard_router(url: str | None) -> None:

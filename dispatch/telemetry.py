@@ -10,10 +10,12 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.process_collector import ProcessCollector
+from structlog.typing import EventDict
 
 from dispatch.core.decision import Decision
 from dispatch.core.events import Entry, Event
 from dispatch.core.hidden import is_hidden
+from dispatch.trace import present
 from schemas.base import OfferId
 from schemas.incident import Offer
 
@@ -134,6 +136,17 @@ class Metrics:
     )
     frames = metric(Counter, "kapok_frames", "Frames of phones, by direction", "direction")
     closes = metric(Counter, "kapok_closes", "Sockets closed by us, by code", "code")
+    nodes = metric(Gauge, "kapok_processes", "Processes alive on this store, this one included")
+    bus_here = metric(Gauge, "kapok_bus_here", "Whether words go out on the bus: 1 or 0")
+    partial = metric(
+        Gauge, "kapok_picture_partial", "Whether a process that lives is not heard: 1 or 0"
+    )
+    words = metric(
+        Counter,
+        "kapok_words",
+        "Words between processes: said, unsaid (the bus was away), missed (read from the store)",
+        "what",
+    )
     wire_errors = metric(
         Counter, "kapok_wire_errors", "Errors answered over sockets, by code", "code"
     )
@@ -220,11 +233,19 @@ class Stalls:
             self._times, self._longest_s = 0, 0.0
 
 
+def _with_trace(_: object, __: str, line: EventDict) -> EventDict:
+    """Name the work that a line is about."""
+    if trace := present():
+        line.setdefault("trace", trace)
+    return line
+
+
 def configure_log(file: TextIO = sys.stderr) -> None:
     """Write one JSON object a line, to standard error: an event and its fields, never prose."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _with_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -1,9 +1,11 @@
 """The composition root: the one file that names concrete classes."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -11,14 +13,20 @@ from litestar import Litestar
 
 from dispatch.api.app import build
 from dispatch.auth import Keyring
+from dispatch.bus.host import is_dead, node_of
+from dispatch.bus.local import LocalBus
+from dispatch.bus.nats import NatsBus
 from dispatch.clock import SystemClock, jitter, new_code, new_token
 from dispatch.desk.canary import EVERY_S as CANARY_EVERY_S
 from dispatch.desk.canary import Canary
 from dispatch.desk.desk import Desk
 from dispatch.desk.loops import Loops
+from dispatch.desk.peers import Peers
 from dispatch.desk.phones import Phones
 from dispatch.desk.queues import Queues
 from dispatch.desk.register import Register
+from dispatch.desk.retention import EVERY_S as RETENTION_EVERY_S
+from dispatch.desk.retention import Retention
 from dispatch.desk.the_hour import TheHour, read_hours
 from dispatch.gateway.app_version import oldest_of
 from dispatch.gateway.hub import Hub
@@ -29,12 +37,13 @@ from dispatch.gateway.twin import Twin
 from dispatch.live.board import Board
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
+from dispatch.ports import Bus
 from dispatch.push.lane import Lane
 from dispatch.push.target import Target
 from dispatch.push.webhook import Webhook
 from dispatch.push.worker import Worker
 from dispatch.router.valhalla import Valhalla
-from dispatch.settings import Settings
+from dispatch.settings import Settings, bus_servers
 from dispatch.store.postgres import PostgresStore
 from dispatch.telemetry import Metrics, Stalls
 from geo.eta import EtaModel, StraightLine
@@ -61,33 +70,60 @@ class Service:
     desk: Desk
     phones: Phones
     hub: Hub
+    peers: Peers
     loops: Loops
     app: App
 
 
 @asynccontextmanager
-async def service(dsn: str, settings: Settings = DEFAULTS) -> AsyncIterator[Service]:
-    """Recover everything from the store, run the desk's loops, and stop in the reverse order."""
+async def service(
+    dsn: str, settings: Settings = DEFAULTS, bus: Bus | None = None
+) -> AsyncIterator[Service]:
+    """Recover everything from the store, run the desk's loops, and stop in the reverse order.
+
+    Raises:
+        OtherBus: another process works on this store, and does not hear this one.
+    """
     store = await PostgresStore.open(dsn)
     try:
-        built = await _recovered(store, settings)
-        async with (
-            _advised(built, settings),
-            _woken(store, built, settings) as wakes,
-            asyncio.TaskGroup() as group,
-        ):
-            built.loops.start(group)
-            running = (built.hub.run(), Stalls(built.desk.metrics).run(), *wakes)
-            own = [group.create_task(work) for work in running]
-            try:
+        async with _bus(settings, bus) as words:
+            built = await _recovered(store, settings, words)
+            async with _running(store, built, settings):
                 yield built
-            finally:
-                built.loops.stop()
-                for task in own:
-                    task.cancel()
-                await built.phones.flush_acks()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _running(store: PostgresStore, built: Service, settings: Settings) -> AsyncIterator[None]:
+    """Be one of the processes of this store, and do all that is done by itself."""
+    async with (
+        _joined(built.peers),
+        _advised(built, settings),
+        _woken(store, built, settings) as wakes,
+        asyncio.TaskGroup() as group,
+    ):
+        built.loops.start(group)
+        running = (built.hub.run(), Stalls(built.desk.metrics).run(), *wakes)
+        own = [group.create_task(work) for work in running]
+        try:
+            yield
+        finally:
+            built.loops.stop()
+            for task in own:
+                task.cancel()
+            await built.phones.flush_acks()
+
+
+@asynccontextmanager
+async def _bus(settings: Settings, given: Bus | None) -> AsyncIterator[Bus]:
+    """Yield the bus that is given, else the site's, else one on which this process is alone."""
+    servers = bus_servers(settings.bus_url)
+    if given is not None or not servers:
+        yield given or LocalBus()
+        return
+    async with NatsBus.open(servers, name=f"kapok-{os.getpid()}") as bus:
+        yield bus
 
 
 @asynccontextmanager
@@ -117,7 +153,17 @@ async def _woken(
         yield [worker.run()]
 
 
-async def _recovered(store: PostgresStore, settings: Settings) -> Service:
+@asynccontextmanager
+async def _joined(peers: Peers) -> AsyncIterator[None]:
+    """Be one of the processes of this store, and take leave of them at the end."""
+    await peers.join()
+    try:
+        yield
+    finally:
+        await peers.leave()
+
+
+async def _recovered(store: PostgresStore, settings: Settings, bus: Bus) -> Service:
     """Build the parts and fill memory from what is on disk."""
     clock = SystemClock()
     before = clock.now()
@@ -141,9 +187,22 @@ async def _recovered(store: PostgresStore, settings: Settings) -> Service:
     hub = Hub(phones, metrics.stage_took, jitter)
     phones.presence.speak_through(hub)
     desk.send_through(hub)
+    peers = Peers(
+        desk,
+        phones,
+        hub,
+        bus=bus,
+        node=node_of(clock),
+        prefix=f"kapok.{await store.installation()}",
+        dead=is_dead,
+    )
     loops = Loops(desk, phones, clock.set)
+    for seconds, work in peers.beats():
+        loops.also(seconds, work)
     loops.also(TOLD_EVERY_S, Told(hub, metrics).tell)
     loops.also(QUEUES_EVERY_S, Queues(desk, phones, store.backlog).look)
+    keep = timedelta(days=settings.keep_days)
+    loops.also(RETENTION_EVERY_S, Retention(desk, store, keep).run)
     await loops.reread_keys()
     oldest = oldest_of(settings.oldest_apps)
     socket = UnitSocket(phones, hub, oldest=oldest)
@@ -162,6 +221,7 @@ async def _recovered(store: PostgresStore, settings: Settings) -> Service:
         desk=desk,
         phones=phones,
         hub=hub,
+        peers=peers,
         loops=loops,
         app=_routed(rest, socket),
     )

@@ -29,13 +29,20 @@ def metres(a: Point, b: Point) -> float:
 
 def metres_many(origin: Point, lons: Floats, lats: Floats) -> Floats:
     """Return the distance from `origin` to each pair, in their order."""
-    middle = np.radians((lats + origin.lat) / 2)
+    return metres_between(origin.lon, origin.lat, lons, lats)
+
+
+def metres_between(
+    lons: Floats | float, lats: Floats | float, other_lons: Floats, other_lats: Floats
+) -> Floats:
+    """Return the distance from each pair to the one in its place, or from one pair to each."""
+    middle = np.radians((other_lats + lats) / 2)
     flat = 1.0 - ECCENTRICITY_SQ * np.sin(middle) ** 2
     across = SEMI_MAJOR_M / np.sqrt(flat)
     along = across * (1.0 - ECCENTRICITY_SQ) / flat
-    turn = lons - origin.lon
+    turn = other_lons - lons
     east = np.radians(turn - 360.0 * np.round(turn / 360.0)) * across * np.cos(middle)
-    north = np.radians(lats - origin.lat) * along
+    north = np.radians(other_lats - lats) * along
     return np.hypot(east, north)
 
 

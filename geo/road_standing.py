@@ -14,7 +14,7 @@ from geo.roads.graph import RoadGraph
 from geo.roads.hung import Hung
 from geo.roads.snap import OFF, Snap, Snapper, Snaps
 from geo.roads.travel import CAR, MOTORBIKE, TRAVEL_OF, TRAVELS
-from geo.standing import MoveCodes, Quality, Reach, Rows
+from geo.standing import Courses, MoveCodes, Quality, Reach, Rows
 
 WALK_MPS: Final = PACES[Moves.FOOT].speed_mps
 """How fast the last metres off the road are, whatever the way of moving."""
@@ -67,6 +67,16 @@ class RoadStandings:
         self._moves[row] = moves
         self._heading[row], self._speed[row] = heading_deg, speed_mps
         self._waiting.add(row)
+
+    def put_many(
+        self, rows: Rows, lons: Floats, lats: Floats, moves: MoveCodes, ways: Courses
+    ) -> None:
+        """Do the same for many rows, each named once."""
+        if len(rows) and int(rows.max()) >= self._room:
+            self._make_room(int(rows.max()) + 1)
+        self._lon[rows], self._lat[rows], self._moves[rows] = lons, lats, moves
+        self._heading[rows], self._speed[rows] = ways.headings_deg, ways.speeds_mps
+        self._waiting.update(rows.tolist())
 
     def remove(self, row: int) -> None:
         """Let a row stand nowhere."""

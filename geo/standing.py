@@ -29,6 +29,13 @@ class Reach(NamedTuple):
     quality: Quality = Quality.STRAIGHT_LINE
 
 
+class Courses(NamedTuple):
+    """Where some head (degrees from north) and how fast (m/s); NaN where that is not known."""
+
+    headings_deg: Floats
+    speeds_mps: Floats
+
+
 class Standings(Protocol):
     """The places of units by row, kept so that all who reach a place are found in one search."""
 
@@ -45,6 +52,12 @@ class Standings(Protocol):
 
         `moves` is an index of `MOVES`; heading (clockwise from north) and speed where known.
         """
+        ...  # pragma: no cover - a protocol has no body
+
+    def put_many(
+        self, rows: Rows, lons: Floats, lats: Floats, moves: MoveCodes, ways: Courses
+    ) -> None:
+        """Do the same for many rows, each named once, with the headings and speeds of `ways`."""
         ...  # pragma: no cover - a protocol has no body
 
     def remove(self, row: int) -> None:

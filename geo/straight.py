@@ -9,7 +9,7 @@ from geo.cells import Cells
 from geo.compiled import COMPILED, Array, compiled
 from geo.distance import plane_near
 from geo.point import Box, Floats, Point
-from geo.standing import MoveCodes, Quality, Reach, Rows
+from geo.standing import Courses, MoveCodes, Quality, Reach, Rows
 
 
 class Paces(Protocol):
@@ -102,6 +102,18 @@ class StraightStandings:
         self._places[row] = lon, lat, *self._ways[moves]
         self._moves[row] = moves
         self._cells.put(row, lon, lat)
+
+    def put_many(
+        self, rows: Rows, lons: Floats, lats: Floats, moves: MoveCodes, _ways: Courses
+    ) -> None:
+        """Do the same for many rows, each named once; where they head counts for nothing here."""
+        if len(rows) and int(rows.max()) >= self._room:
+            self._make_room(int(rows.max()) + 1)
+        self._places[rows, 0], self._places[rows, 1] = lons, lats
+        self._places[rows, 2:] = np.array(self._ways)[moves]
+        self._moves[rows] = moves
+        for row, lon, lat in zip(rows.tolist(), lons.tolist(), lats.tolist(), strict=True):
+            self._cells.put(row, lon, lat)
 
     def _make_room(self, rows: int) -> None:
         more = max(rows, 2 * self._room) - self._room

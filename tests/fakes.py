@@ -55,6 +55,7 @@ class ManualClock:
     def __init__(self, at: Instant = START) -> None:
         self.at = at
         self.ids = 0
+        self.traces = 0
 
     def now(self) -> Instant:
         """Return the instant it stands at."""
@@ -68,6 +69,11 @@ class ManualClock:
         """Return the next id."""
         self.ids += 1
         return f"019ab000-0000-7000-8000-{self.ids:012x}"
+
+    def new_trace(self) -> str:
+        """Return the next trace id."""
+        self.traces += 1
+        return f"{self.traces:032x}"
 
 
 class FakeOutcome(Record, frozen=True, kw_only=True):
@@ -108,6 +114,7 @@ class FakeDesk:
         self.log: dict[IncidentId, list[Entry]] = {}
         self.answers: dict[tuple[str, str], tuple[bytes, Answer]] = {}
         self.fleet: list[UnitView] = []
+        self.worse: list[str] = []
         self.parts = {"store": True, "fleet": True, "due": True}
         self.failure: Exception | None = None
         self.gate: asyncio.Event | None = None
@@ -276,6 +283,10 @@ class FakeDesk:
     def ready(self) -> dict[str, bool]:
         """Return the parts as the test set them."""
         return dict(self.parts)
+
+    def degraded(self) -> list[str]:
+        """Return what the test set."""
+        return list(self.worse)
 
     def _fail(self) -> None:
         if self.failure is not None:
@@ -498,10 +509,11 @@ class MemoryPhones:
         """Return what the test set."""
         return self.barring
 
-    async def lost(self, identity: Identity, seq: int) -> None:
+    async def lost(self, identity: Identity, seq: int) -> bool:
         """Note it in `lost_rows`, and do what the test wants to happen."""
         self.lost_rows.append(seq)
         self.lose()
+        return True
 
     def push_address(self, identity: Identity, push: wire.PushAddress) -> None:
         """Note it in `pushes`."""
@@ -544,7 +556,7 @@ class MemoryPhones:
         self.acked[device_id] = seq
         return True
 
-    def connected(self, identity: Identity) -> None:
+    def connected(self, identity: Identity, inst: str) -> None:
         """Note it in `seen`."""
         self._refuse("connected")
         self.seen.append(f"+{identity.device_id}")

@@ -81,13 +81,17 @@ class Field(Protocol):
 
 
 class Context(Record, frozen=True, kw_only=True):
-    """The moment a command is decided in."""
+    """The moment a command is decided in.
+
+    `partial`: not all that phones say comes here now; nobody is called back by what is seen so.
+    """
 
     now: Instant
     actor: Actor
     plan: Plan
     field: Field
     new_id: Callable[[], str]
+    partial: bool = False
 
 
 class Mail(Record, frozen=True, kw_only=True):

@@ -212,8 +212,13 @@ def _locate(draft: Draft, task: Assignment, rules: Watch) -> None:
 
 
 def _give_up(draft: Draft, task: Assignment, rules: Watch) -> None:
-    """End the task of a unit that never came."""
-    if Concern.NO_SHOW not in task.warned or task.arrived_at is not None or task.pinned:
+    """End the task of a unit that never came, as far as it can be seen."""
+    if (
+        draft.context.partial
+        or Concern.NO_SHOW not in task.warned
+        or task.arrived_at is not None
+        or task.pinned
+    ):
         return
     late = draft.now >= _since(task) + timedelta(seconds=rules.given_up_s)
     if late and not_nearer(draft, task):

@@ -28,11 +28,12 @@ class Agreement:
     """Memory is a hint; here it is held against the store.
 
     What this process is changing meanwhile is no difference: it is left out. A unit counts only
-    where a second look finds it different too.
+    where a second look finds it different too. Nothing `counts` where differences are expected.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, counts: bool = True) -> None:
         self._desk = desk
+        self._counts = counts
 
     async def check(self) -> None:
         """Compare versions of cases, and everything of a sample."""
@@ -112,7 +113,7 @@ class Agreement:
         desk.changed(row.unit.id for row in here)
 
     def _count(self, of: str, ids: Sequence[str]) -> None:
-        if ids:
+        if ids and self._counts:
             self._desk.metrics.differences.labels(of).inc(len(ids))
             log.warning("memory_differed", of=of, number=len(ids), first=ids[0])
 

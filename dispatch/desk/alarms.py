@@ -12,6 +12,7 @@ from dispatch.auth import Grant, Right
 from dispatch.core.alarms import PRESENT_S, addressed, heard_entry, step_entry
 from dispatch.core.errors import NotFound, Unavailable
 from dispatch.ports import Clock, Store, StoreAway
+from dispatch.trace import begin
 from geo.jurisdiction import within
 from schemas.alarm import Alarm, AlarmId, AlarmKind
 from schemas.base import IncidentId, Instant
@@ -68,6 +69,7 @@ class Alarms:
             except TimeoutError:
                 pass
             self._new.clear()
+            begin(self._clock.new_trace())
             try:
                 await self.ask_desks()
             except StoreAway as away:
@@ -85,6 +87,7 @@ class Alarms:
         return asked
 
     async def _ask(self, alarm: Alarm, present: frozenset[str]) -> bool:
+        begin(self._clock.new_trace())
         now = self._clock.now()
         to = addressed(alarm, present, now)
         done = await self._store.address_alarm(alarm, to, step_entry(alarm, to, now))

@@ -1,6 +1,7 @@
 """What callers are told: committed cases as JSON for people, ok and err frames for phones."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -9,6 +10,7 @@ from dispatch.core.errors import Conflict, Refusal, Temporary
 from dispatch.core.lifecycle import unit_state
 from dispatch.live.fleet import Fleet
 from dispatch.ports import Answer
+from dispatch.trace import present
 from schemas.base import Instant
 from schemas.incident import Assignment, Case, Incident, Offer
 from schemas.rest import AssignmentView, IncidentView, OfferView, Position, UnitView
@@ -124,7 +126,17 @@ def to_phone(command_id: str, decision: Decision) -> Answer:
     """Answer a phone's command as its ok or err frame."""
     if decision.refusal is not None:
         return Answer(status=REFUSED, body=_raw(err(command_id, decision.refusal)))
-    return Answer(status=DONE, body=_raw(Ok(re=command_id, result=decision.result)))
+    return done(command_id, decision.result)
+
+
+def done(command_id: str, result: Mapping[str, Any]) -> Answer:
+    """Answer a phone's command with what came of it."""
+    return Answer(status=DONE, body=_raw(ok(command_id, result)))
+
+
+def ok(command_id: str, result: Mapping[str, Any]) -> Ok:
+    """Return the ok frame of a command, with the trace id it was carried out under."""
+    return Ok(re=command_id, result=dict(result), tr=present() or None)
 
 
 def err(command_id: str | None, refusal: Refusal) -> Err:
@@ -136,6 +148,7 @@ def err(command_id: str | None, refusal: Refusal) -> Err:
         path=refusal.path,
         st=refusal.state if isinstance(refusal, Conflict) else None,
         retry_ms=refusal.retry_ms if isinstance(refusal, Temporary) else None,
+        tr=present() or None,
     )
 
 

@@ -12,6 +12,7 @@ from dispatch.desk import answers
 from dispatch.desk.desk import Desk
 from dispatch.live.ways import Ways
 from dispatch.ports import Once
+from dispatch.trace import begin
 from schemas.base import IncidentId, Instant, UnitId
 from schemas.incident import Assignment
 from schemas.wire import Reached
@@ -45,6 +46,7 @@ class Arrivals:
         """Carry out what was found; what a store away prevents is found again by the next fix."""
         waiting, self._waiting = self._waiting, []
         for incident_id, step in waiting:
+            begin(self._desk.clock.new_trace())
             try:
                 await self._desk.carry_out(
                     incident_id, step, BY_FIXES, _once(step), answers.changed

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Final
 
 import msgspec
+import structlog
 
 from dispatch.core.decision import Decision
 from dispatch.core.errors import Conflict, IdReuse, Overloaded, Refusal, Unavailable
 from dispatch.core.events import Entry, Event
+from dispatch.core.hidden import is_hidden
 from dispatch.desk import answers
 from dispatch.desk.picture import Picture
 from dispatch.ports import (
@@ -23,6 +25,9 @@ from dispatch.ports import (
     UnitTaken,
 )
 from schemas.base import IncidentId, Record, UnitId
+from schemas.incident import Case
+
+log = structlog.get_logger()
 
 RACES_MOST: Final = 6
 AWAY_S: Final = 3.0
@@ -58,6 +63,7 @@ class Changes(Picture):
         *,
         due_id: int | None = None,
     ) -> Outcome:
+        await self._rouse()
         async with self._turns.of(incident_id):
             deadline = self.clock.now() + timedelta(seconds=AWAY_S)
             late: Refusal = Overloaded("too many decisions on this incident at once")
@@ -120,19 +126,45 @@ class Changes(Picture):
         self.fleet.fold(decision.entries)
         for letter in sealed:
             self.roster.sealed(letter.device_id, letter.seq)
+        if self._voice is not None:
+            self._voice.decided(decision, sealed)
         self._outbound.push(sealed)
-        told = {entry.unit_id for entry in decision.entries if entry.unit_id}
-        self.changed(told | self._around(decision))
+        self._assign(letter.device_id for letter in sealed)
+        self.changed(_units(decision.entries) | self._around(decision.case, decision.entries))
         self.locate(decision.unsure)
         self.metrics.decided(decision)
+        _tell(decision)
         if decision.alarms:
             self.alarms.look()
         self._look_ahead(decision.entries)
 
-    def _around(self, decision: Decision) -> set[UnitId]:
+    def follow(
+        self,
+        case: Case,
+        entries: Sequence[Entry],
+        sealed: Sequence[Sealed],
+        unsure: Sequence[UnitId],
+    ) -> None:
+        """Make visible what another process has decided, unless something later is known."""
+        with self.in_flight.changing(_named(case, entries)):
+            before = self.board.units(case.incident.id)
+            if self.board.put(case):
+                self.fleet.fold(entries)
+            told = before | self.board.units(case.incident.id) | _units(entries)
+            for unit_id in told:
+                engaged = bool(self.board.tasks_of(unit_id))
+                ringing = self.board.ringing(unit_id)
+                self.fleet.call_on(unit_id, engaged=engaged, ringing=ringing)
+            for letter in sealed:
+                self.roster.sealed(letter.device_id, letter.seq)
+            self._outbound.push(sealed)
+        self.changed(told | self._around(case, entries))
+        self.locate(unsure)
+
+    def _around(self, case: Case, entries: Iterable[Entry]) -> set[UnitId]:
         """Note who stands inside the ring; return whose situation is another by it."""
-        if not RINGED.isdisjoint(entry.type for entry in decision.entries):
-            return self._ring(decision.case)
+        if not RINGED.isdisjoint(entry.type for entry in entries):
+            return self._ring(case)
         return set()
 
     def _look_ahead(self, entries: Iterable[Entry]) -> None:
@@ -144,10 +176,25 @@ class Changes(Picture):
         self.poke.set()
 
 
+def _tell(decision: Decision) -> None:
+    """Write a line of the log, by which a trace id leads to the incident; not of the canary."""
+    incident = decision.case.incident
+    if decision.entries and not is_hidden(incident.juris):
+        events = [entry.type for entry in decision.entries]
+        log.info("decided", incident=incident.id, events=events)
+
+
 def _about(decision: Decision) -> set[str]:
     """Return the incident and the units that a decision changes."""
-    units = {entry.unit_id for entry in decision.entries if entry.unit_id}
-    return {decision.case.incident.id, *units}
+    return _named(decision.case, decision.entries)
+
+
+def _named(case: Case, entries: Iterable[Entry]) -> set[str]:
+    return {case.incident.id, *_units(entries)}
+
+
+def _units(entries: Iterable[Entry]) -> set[UnitId]:
+    return {entry.unit_id for entry in entries if entry.unit_id}
 
 
 def replay(loaded: Loaded, answer: Answer) -> Outcome:

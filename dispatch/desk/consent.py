@@ -1,7 +1,5 @@
 """What is written when a member agrees to be located, or does so no more."""
 
-import msgspec
-
 from dispatch.core.errors import Invalid
 from dispatch.core.events import Entry, Event
 from dispatch.desk import answers
@@ -12,8 +10,7 @@ from schemas.base import Instant
 
 def told(frame: wire.Consent) -> Answer:
     """Return what the phone is answered."""
-    reply = wire.Ok(re=frame.id, result={"consent": frame.yes})
-    return Answer(status=answers.DONE, body=msgspec.Raw(msgspec.json.encode(reply)))
+    return answers.done(frame.id, {"consent": frame.yes})
 
 
 def change(identity: Identity, frame: wire.Consent, at: Instant) -> MemberChange:

@@ -33,6 +33,11 @@ class Epoch:
         async with self._turn:
             return self.name == seen and self._due() and await self._renew(device_id, seq)
 
+    def follow(self, name: str) -> bool:
+        """Take the name the store tells; say whether it is another than before."""
+        before, self.name = self.name, name
+        return self.name != before
+
     def _due(self) -> bool:
         return self._renewed_at is None or self._clock.now() >= self._renewed_at + RENEWED_EVERY
 

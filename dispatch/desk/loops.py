@@ -15,6 +15,7 @@ from dispatch.desk.desk import Desk
 from dispatch.desk.phones import Phones
 from dispatch.desk.self_check import SelfCheck
 from dispatch.ports import Due, StoreAway
+from dispatch.trace import begin
 from geo.point import Point
 from schemas.base import Instant, UnitId
 from schemas.unit import Position
@@ -102,6 +103,7 @@ class Loops:
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
+            begin(self._desk.clock.new_trace())
             try:
                 await work()
             except StoreAway as away:
@@ -126,6 +128,7 @@ class Loops:
             except TimeoutError:
                 pass
             self._desk.poke.clear()
+            begin(self._desk.clock.new_trace())
             try:
                 await self.run_due()
             except StoreAway as away:
@@ -146,6 +149,7 @@ class Loops:
 
     async def _tick(self, due: Due, turn: asyncio.Semaphore) -> None:
         async with turn:
+            begin(due.trace or self._desk.clock.new_trace())
             try:
                 await self._desk.tick(due)
             except Refusal as refusal:

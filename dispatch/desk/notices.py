@@ -1,7 +1,8 @@
 """Notices: kept, then sent in batches by a job that any process goes on with; replayed, counted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -28,6 +29,7 @@ from dispatch.ports import (
     Store,
     StoreAway,
 )
+from dispatch.trace import begin
 from geo.geojson import Area, BadFeatureError, Feature, read_area
 from geo.jurisdiction import within
 from geo.point import Box, Point
@@ -48,6 +50,8 @@ GIVES_WAY_S: Final = 0.05
 LOOK_EVERY_S: Final = 1.0
 LIFE_MOST: Final = timedelta(days=7)
 TRIES: Final = 3
+EVERYWHERE: Final = "all"
+"""In place of a jurisdiction: a notice may be for many."""
 
 
 class Notices:
@@ -71,10 +75,29 @@ class Notices:
         self._waiting: dict[DeviceId, int] = {}
         self._new = asyncio.Event()
         self._unsure = False
+        self._told: Callable[[str, Sequence[Sealed]], None] | None = None
+        self._following: deque[Sealed] = deque()
 
     def send_through(self, outbound: Outbound) -> None:
         """Hand committed frames to this lane from now on."""
         self._outbound = outbound
+
+    def tell_through(self, told: Callable[[str, Sequence[Sealed]], None]) -> None:
+        """Say to other processes what was written, from now on."""
+        self._told = told
+
+    def follow(self, sealed: Sequence[Sealed]) -> None:
+        """Hand over what another process has written, a slice in each turn of the loop."""
+        idle = not self._following
+        self._following.extend(sealed)
+        if idle and self._following:
+            asyncio.get_running_loop().call_soon(self._follow_on)
+
+    def _follow_on(self) -> None:
+        rows = [self._following.popleft() for _ in range(min(SLICE, len(self._following)))]
+        self._hand_over(rows)
+        if self._following:
+            asyncio.get_running_loop().call_soon(self._follow_on)
 
     async def recover(self) -> None:
         """Learn for which phones notices wait; what was not sent to its end goes on."""
@@ -196,6 +219,7 @@ class Notices:
             except TimeoutError:
                 pass
             self._new.clear()
+            begin(self._clock.new_trace())
             try:
                 await self.go_on()
             except StoreAway as away:
@@ -214,6 +238,8 @@ class Notices:
         sent = 0
         while (rows := await self._store.post_notice(BATCH, self._clock.now())) is not None:
             sent += len(rows)
+            if self._told is not None:
+                self._told(EVERYWHERE, rows)
             await self._tell(rows)
         return sent
 
@@ -268,9 +294,7 @@ class Notices:
 
     async def read(self, identity: Identity, frame: wire.NoticeRead, once: Once) -> Answer:
         """Note that a member has read a notice; again, where he said so before."""
-        answer = Answer(
-            status=answers.DONE, body=msgspec.Raw(msgspec.json.encode(wire.Ok(re=frame.id)))
-        )
+        answer = answers.done(frame.id, {})
         for _ in range(TRIES):
             try:
                 if (earlier := await self._earlier(once)) is not None:

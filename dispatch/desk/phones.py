@@ -91,7 +91,7 @@ class Phones:
         self._roster = desk.roster
         self._acks: dict[DeviceId, int] = {}
         self.arrivals = Arrivals(desk)
-        self._whereabouts = Whereabouts(desk, self.presence, self.arrivals)
+        self.whereabouts = Whereabouts(desk, self.presence, self.arrivals)
         self._callers = Callers()
         desk.changed = self._changed
         desk.locate = self.presence.locate
@@ -104,11 +104,11 @@ class Phones:
 
     def _changed(self, unit_ids: Iterable[UnitId]) -> None:
         units = tuple(unit_ids)
-        self._whereabouts.changed(units)
+        self.whereabouts.changed(units)
         self.presence.changed(units)
 
     def _registered(self) -> None:
-        self._whereabouts.registered()
+        self.whereabouts.registered()
         self.presence.registered()
 
     # Who. ------------------------------------------------------------------------------------
@@ -126,9 +126,9 @@ class Phones:
         """Return the close of a phone that may not be here whatever its token."""
         return self.presence.barred(identity)
 
-    def connected(self, identity: Identity) -> None:
+    def connected(self, identity: Identity, inst: str = "") -> None:
         """Count a phone in."""
-        self.presence.connected(identity)
+        self.presence.connected(identity, inst)
 
     def disconnected(self, identity: Identity) -> None:
         """Count a phone out."""
@@ -152,8 +152,15 @@ class Phones:
         """Take where a phone is woken when its app sleeps; on disk within a second."""
         self.sleepers.address(identity, push)
 
-    async def lost(self, identity: Identity, seq: int) -> None:
-        """Begin a new epoch for all phones: this one holds a row that the store never gave."""
+    async def lost(self, identity: Identity, seq: int) -> bool:
+        """Begin a new epoch for all phones where one holds a row that the store never gave.
+
+        What another process has given it a moment ago was only not heard of here.
+        """
+        if await self._given(identity.device_id, seq):
+            return False
+        head = self._roster.head(identity.device_id)
+        log.error("rows_lost", device=identity.device_id, ack=seq, head=head)
         if await self._epoch.lost(identity.device_id, seq):
             self.presence.resync()
             await self._desk.alarms.ring(
@@ -161,6 +168,22 @@ class Phones:
                 "a phone holds what the store never gave: rows were lost",
                 identity.juris.partition(".")[0],
             )
+        return True
+
+    async def _given(self, device_id: DeviceId, seq: int) -> bool:
+        """Read how far a phone's stream has come; say whether a seq was given to it."""
+        try:
+            known = await self._desk.store.identities(device_id)
+        except StoreAway:
+            return False
+        for _, identity in known:
+            self._roster.sealed(device_id, identity.head)
+        return seq <= self._roster.head(device_id)
+
+    async def follow_epoch(self, epoch: str) -> None:
+        """Take the epoch in force: another process may have begun it."""
+        if self._epoch.follow(epoch):
+            self.presence.resync()
 
     # What it is told. ------------------------------------------------------------------------
 
@@ -183,7 +206,7 @@ class Phones:
                 for m in crew
             ],
             policy=self.presence.policy(identity),
-            consent=self._whereabouts.agreed(identity),
+            consent=self.whereabouts.agreed(identity),
         )
 
     def head(self, device_id: DeviceId) -> int:
@@ -234,7 +257,7 @@ class Phones:
             NotOnDuty: the member is off duty and the unit on no call; nothing was kept.
             ConsentRequired: he has not agreed to be located; nothing was kept.
         """
-        return self._whereabouts.take(identity, frame)
+        return self.whereabouts.take(identity, frame)
 
     async def command(self, identity: Identity, frame: wire.UnitCommand) -> wire.Ok | wire.Err:
         """Carry out a command once, and answer it; the same id hears the same answer."""
@@ -243,7 +266,7 @@ class Phones:
         once = Once(scope=f"device:{identity.device_id}", id=frame.id, digest=_digest(frame))
         if not isinstance(frame, wire.SetDuty):
             # An answer is judged by where it is given; who clocks on is located from then on.
-            self._whereabouts.beside(identity, frame)
+            self.whereabouts.beside(identity, frame)
         try:
             answer = await self._answer(identity, frame, once)
         except Temporary as refusal:
@@ -337,7 +360,7 @@ class Phones:
         if identity.unit_id not in self._desk.fleet:
             raise Invalid("a place is needed: this unit is not known", path="fix")
         now_s = self.clock.now().timestamp()
-        last = self._whereabouts.last(identity.member_id)
+        last = self.whereabouts.last(identity.member_id)
         if last is not None and last.at_s >= now_s - FRESH_S:
             return Place(lon=last.lon, lat=last.lat, datum=Datum.WGS84)
         standing = self._desk.fleet.standing(identity.unit_id, now_s)
@@ -374,16 +397,13 @@ class Phones:
             duty=duty,
             at=self.clock.now(),
         )
-        answer = Answer(
-            status=answers.DONE,
-            body=msgspec.Raw(msgspec.json.encode(wire.Ok(re=frame.id, result={"s": frame.s}))),
-        )
+        answer = answers.done(frame.id, {"s": frame.s})
 
         async def written() -> None:
             await self._desk.store.set_duty(change, once, answer)
 
         told = await self._written(identity, once, answer, written)
-        self._whereabouts.beside(identity, frame)
+        self.whereabouts.beside(identity, frame)
         return told
 
     async def _consent(self, identity: Identity, frame: wire.Consent, once: Once) -> Answer:
@@ -392,7 +412,7 @@ class Phones:
 
         async def written() -> None:
             await self._desk.store.register_member(changed, once, answer)
-            self._whereabouts.decided(identity, yes=frame.yes)
+            self.whereabouts.decided(identity, yes=frame.yes)
 
         return await self._written(identity, once, answer, written)
 
@@ -405,7 +425,7 @@ class Phones:
                 loaded = await self._desk.store.load(None, once)
                 if loaded.answer is None:
                     await written()
-                await self._desk.refresh([identity.unit_id])
+                await self._desk.renewed([identity.unit_id])
             except AlreadyAnswered:
                 continue
             except StoreAway:

@@ -1,7 +1,7 @@
 """What a process holds in memory: filled from the store at start, and read again; a hint only."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 from dispatch.auth import Keyring
@@ -16,6 +16,7 @@ from dispatch.desk.notices import Notices
 from dispatch.desk.ring_maps import RingMaps
 from dispatch.desk.routes import Routes
 from dispatch.desk.turns import Turns
+from dispatch.desk.voice import Voice
 from dispatch.live.board import Board
 from dispatch.live.field import FleetField
 from dispatch.live.fleet import Fleet
@@ -32,6 +33,8 @@ from schemas.unit import UnitRow
 from schemas.wire import Close
 
 LOOKING: Final = frozenset({Status.OPEN, Status.DISPATCHING})
+EVERYWHERE: Final = "all"
+"""In place of a jurisdiction, where none is meant."""
 READS_MOST: Final = 3
 """How often a unit that changes under a reader is read again at once."""
 
@@ -47,6 +50,10 @@ class Nowhere:
 
     def close_device(self, device_id: DeviceId, code: int) -> None:
         """Close nothing."""
+
+
+async def _awake() -> None:
+    """Be awake: nothing has slept."""
 
 
 class Picture:
@@ -93,7 +100,11 @@ class Picture:
         self.routes = Routes(fleet=fleet, clock=clock, metrics=metrics)
         self.registered = -1
         self.store_answers = True
+        self.partial = False
         self._outbound: Outbound = Nowhere()
+        self._voice: Voice | None = None
+        self._assign: Callable[[Iterable[DeviceId]], None] = lambda _: None
+        self._rouse: Callable[[], Awaitable[None]] = _awake
         self._turns = Turns()
         self.alive: Callable[[], bool] = lambda: True
         self.changed: Callable[[Iterable[UnitId]], None] = lambda _: None
@@ -104,6 +115,10 @@ class Picture:
     def ready(self) -> dict[str, bool]:
         """Return what has to be true before anybody may rely on this process."""
         return {"store": self.store_answers, "clocks": self.alive()}
+
+    def degraded(self) -> list[str]:
+        """Return what is not as it should be, though this process may be relied upon."""
+        return ["picture"] if self.partial else []
 
     # Read from the store. --------------------------------------------------------------------
 
@@ -128,6 +143,17 @@ class Picture:
         for device_id in gone:
             self._outbound.close_device(device_id, Close.DEVICE_REVOKED)
         self.reread_all()
+
+    async def renewed(self, unit_ids: Sequence[UnitId]) -> None:
+        """Take units that were changed here on disk; other processes do so too."""
+        await self.refresh(unit_ids)
+        self.tell_changed(unit_ids)
+
+    def tell_changed(self, unit_ids: Sequence[UnitId]) -> None:
+        """Let other processes read units again."""
+        if self._voice is not None and unit_ids:
+            unit = self.fleet.unit(unit_ids[0])
+            self._voice.changed(unit.juris if unit else EVERYWHERE, unit_ids)
 
     async def refresh(self, unit_ids: Sequence[UnitId]) -> None:
         """Take units and their crews as the store has them; later word on one is waited for."""
@@ -180,6 +206,21 @@ class Picture:
                 self.board.put(case)
             self.unsure.discard(incident_id)
 
+    # Other processes. ------------------------------------------------------------------------
+
+    def tell_through(self, voice: Voice) -> None:
+        """Say to other processes what is done here, from now on."""
+        self._voice = voice
+        self.notices.tell_through(voice.posted)
+
+    def assign_through(self, assign: Callable[[Iterable[DeviceId]], None]) -> None:
+        """Name phones that were sent something to this, from now on; it never waits."""
+        self._assign = assign
+
+    def rouse_by(self, rouse: Callable[[], Awaitable[None]]) -> None:
+        """Wait for this before anything is decided: memory may have slept."""
+        self._rouse = rouse
+
     # The way to phones. ----------------------------------------------------------------------
 
     def send_through(self, outbound: Outbound) -> None:
@@ -214,4 +255,5 @@ class Picture:
                 told=heard,
             ),
             new_id=self.clock.new_id,
+            partial=self.partial,
         )

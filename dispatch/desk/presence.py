@@ -1,14 +1,16 @@
-"""Which phones are here, in what situation, and the policy each is told by it."""
+"""Which phones are here or elsewhere, in what situation, and the policy each is told by it."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from dispatch.core.hidden import is_hidden
+from dispatch.desk import words
 from dispatch.desk.desk import Desk
-from dispatch.ports import Identity
+from dispatch.live.elsewhere import Change, Elsewhere, There
+from dispatch.ports import Binding, Identity, NodeId
 from schemas import wire
-from schemas.base import DeviceId, MemberId, UnitId
+from schemas.base import DeviceId, Instant, MemberId, UnitId, ms
 from schemas.incident import AssignmentState
 from schemas.unit import Duty, UnitState
 from schemas.wire import Cadence, Close, Policy
@@ -46,12 +48,22 @@ class Lane(Protocol):
     def close_device(self, device_id: DeviceId, code: int) -> None:
         """Close one phone, if it is here."""
 
+    def replaced(self, device_id: DeviceId, inst: str) -> None:
+        """Close one phone that has said hello elsewhere, in this life of its app."""
+
     def resync(self) -> None:
         """Ask every phone to come again and take the state anew."""
 
 
+class Hello(NamedTuple):
+    """When a phone said hello here, and in which life of its app."""
+
+    at: Instant
+    inst: str
+
+
 class Presence:
-    """The phones that are connected, by unit."""
+    """The phones that are connected, by unit, to this process or another."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -61,7 +73,11 @@ class Presence:
         self._duties: dict[DeviceId, Duty] = {}
         self._quiet: set[DeviceId] = set()
         self._modes: dict[DeviceId, wire.Activity] = {}
+        self._hellos: dict[DeviceId, Hello] = {}
         self._online = 0
+        self._elsewhere = Elsewhere()
+        self._news: dict[DeviceId, UnitId] = {}
+        self._unbound: set[DeviceId] = set()
 
     def speak_through(self, lane: Lane) -> None:
         """Say what phones are told of through this lane from now on."""
@@ -69,8 +85,12 @@ class Presence:
 
     # Coming and going. -----------------------------------------------------------------------
 
-    def connected(self, identity: Identity) -> None:
-        """Count a phone in."""
+    def connected(self, identity: Identity, inst: str = "") -> None:
+        """Count a phone in; it is nowhere else from now on."""
+        self._count_elsewhere(self._elsewhere.forget(identity.device_id))
+        self._hellos[identity.device_id] = Hello(self._desk.clock.now(), inst)
+        self._unbound.add(identity.device_id)
+        self._tell_others(identity)
         self._here.setdefault(identity.unit_id, {})[identity.device_id] = identity
         self._told[identity.device_id] = self.situation(identity)
         self._duties[identity.device_id] = self._duty(identity)
@@ -86,7 +106,9 @@ class Presence:
             del self._here[identity.unit_id]
         del self._told[identity.device_id]
         del self._duties[identity.device_id]
+        del self._hellos[identity.device_id]
         self._modes.pop(identity.device_id, None)
+        self._tell_others(identity)
         self._desk.fleet.connected(identity.unit_id, -1)
         self._count(identity, -1)
 
@@ -111,17 +133,103 @@ class Presence:
             return
         (self._quiet.add if quiet else self._quiet.remove)(identity.device_id)
         self._desk.fleet.quiet(identity.unit_id, +1 if quiet else -1)
+        self._tell_others(identity)
 
     def mode(self, identity: Identity, mode: wire.Mode) -> None:
         """Note what an app can do now, while it is here."""
         if identity.device_id in self._told:
             self._modes[identity.device_id] = mode.m
+            self._tell_others(identity)
 
     def activity(self, device_id: DeviceId) -> wire.Activity | None:
-        """Return what a phone's app can do now; `None` for one that is not connected."""
+        """Return what a phone's app can do now; `None` for one that is connected nowhere."""
         if device_id not in self._told:
-            return None
+            there = self._elsewhere.find(device_id)
+            return there.activity if there else None
         return self._modes.get(device_id, wire.Activity.FOREGROUND)
+
+    # What other processes know, and are told. ------------------------------------------------
+
+    def held_elsewhere(self, node_id: NodeId, phone: words.Phone) -> None:
+        """Take that another process holds a phone; the older of two sockets is closed."""
+        mine = self._hellos.get(phone.device_id)
+        if mine is not None:
+            if ms(mine.at) >= phone.at_ms:
+                return
+            if self._lane is not None:
+                self._lane.replaced(phone.device_id, phone.inst)
+        self._count_elsewhere(self._elsewhere.put(node_id, phone.device_id, _there(phone)))
+
+    def left_elsewhere(self, node_id: NodeId, device_id: DeviceId) -> None:
+        """Take that another process holds a phone no more."""
+        self._count_elsewhere(self._elsewhere.forget(device_id, node_id))
+
+    def all_elsewhere(self, node_id: NodeId, phones: Iterable[words.Phone]) -> None:
+        """Take all the phones that another process holds; none, where it has ended."""
+        given = list(phones)
+        named = {phone.device_id: _there(phone) for phone in given}
+        kept = {d: t for d, t in named.items() if d not in self._hellos}
+        self._count_elsewhere(self._elsewhere.replace(node_id, kept))
+        for phone in given:
+            if phone.device_id in self._hellos:
+                self.held_elsewhere(node_id, phone)
+
+    def holders(self, device_ids: Iterable[DeviceId]) -> dict[NodeId, list[DeviceId]]:
+        """Return which other processes hold which of these phones."""
+        return self._elsewhere.holders(device_ids)
+
+    def _count_elsewhere(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            if change.online:
+                self._desk.fleet.connected(change.unit_id, change.online)
+            if change.quiet:
+                self._desk.fleet.quiet(change.unit_id, change.quiet)
+
+    def _tell_others(self, identity: Identity) -> None:
+        self._news[identity.device_id] = identity.unit_id
+
+    def news(self) -> tuple[list[words.Phone], list[DeviceId]]:
+        """Return phones that are others than was told, and those that left; told with that."""
+        news, self._news = self._news, {}
+        here = [self._phone(d, unit_id) for d, unit_id in news.items() if d in self._hellos]
+        return here, [device_id for device_id in news if device_id not in self._hellos]
+
+    def held(self, after: DeviceId | None, most: int) -> list[words.Phone]:
+        """Return phones that are here above an id, in their order."""
+        units = {d: unit_id for unit_id, here in self._here.items() for d in here}
+        ids = sorted(d for d in units if after is None or d > after)
+        return [self._phone(d, units[d]) for d in ids[:most]]
+
+    def has(self, device_id: DeviceId) -> bool:
+        """Say whether a phone is connected here."""
+        return device_id in self._hellos
+
+    def unbound(self) -> list[Binding]:
+        """Return the phones whose hello is not written down yet; it is being, from now on."""
+        fresh, self._unbound = self._unbound, set()
+        return [Binding(device_id=d, at=self._hellos[d].at) for d in fresh if d in self._hellos]
+
+    def bind_again(self, bindings: Iterable[Binding]) -> None:
+        """Write these down with the next ones: it could not be done."""
+        self._unbound |= {b.device_id for b in bindings}
+
+    def moved(self, bindings: Sequence[Binding]) -> None:
+        """Close the phones that are bound elsewhere, later than they said hello here."""
+        for binding in bindings:
+            mine = self._hellos.get(binding.device_id)
+            if mine is not None and mine.at <= binding.at and self._lane is not None:
+                self._lane.close_device(binding.device_id, Close.MOVED)
+
+    def _phone(self, device_id: DeviceId, unit_id: UnitId) -> words.Phone:
+        hello = self._hellos[device_id]
+        return words.Phone(
+            device_id,
+            unit_id,
+            ms(hello.at),
+            hello.inst,
+            device_id in self._quiet,
+            self._modes.get(device_id, wire.Activity.FOREGROUND),
+        )
 
     # What phones go by. ----------------------------------------------------------------------
 
@@ -210,3 +318,7 @@ class Presence:
         """Ask every phone to come again and take the state anew."""
         if self._lane is not None:
             self._lane.resync()
+
+
+def _there(phone: words.Phone) -> There:
+    return There(phone.unit_id, phone.at_ms, phone.inst, phone.quiet, phone.activity)

@@ -31,6 +31,7 @@ def preview(incident: Incident, context: Context, fleet: Fleet) -> Candidates:
         candidates=views,
         left_out=left_out,
         shortfall=short,
+        partial=context.partial,
     )
 
 

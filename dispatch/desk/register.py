@@ -162,7 +162,7 @@ class Register:
             )
             answer = _answer(rest.Members(items=[_member_view(m) for m in shown]))
             await self._store.clock_members(order, once, answer)
-            await self._desk.refresh([unit_id])
+            await self._desk.renewed([unit_id])
             self._desk.poke.set()
             return answer
 
@@ -196,7 +196,7 @@ class Register:
         rows = await self._store.unit_rows(self._clock.now(), [row.unit.id])
         for fresh in rows:
             self._desk.fleet.add(fresh)
-        await self._desk.refresh([row.unit.id])
+        await self._desk.renewed([row.unit.id])
         return answer
 
     def _jurisdiction(self, path: str | None, grant: Grant) -> str | None:
@@ -274,7 +274,7 @@ class Register:
             shown = replace(member, tel=masked(member.tel))
         answer = _answer(_member_view(shown), status)
         await self._store.register_member(change, once, answer)
-        await self._desk.refresh([member.unit_id])
+        await self._desk.renewed([member.unit_id])
         return answer
 
     async def _member(self, member_id: MemberId, grant: Grant) -> Member:

@@ -59,6 +59,7 @@ class Sleepers:
             self._changed = {**changed, **self._changed}
             raise
         self._desk.reread.update(units)
+        self._desk.tell_changed(units)
 
 
 def address_of(push: wire.PushAddress) -> PushAddress | None:

@@ -8,6 +8,7 @@ import structlog
 
 from dispatch.auth import DEVICE_PREFIX, token_hash
 from dispatch.core.errors import Forbidden, Unauthenticated, Unavailable
+from dispatch.desk import answers
 from dispatch.live.roster import Roster
 from dispatch.ports import Clock, Identity, Store, StoreAway
 from schemas.base import ms
@@ -87,7 +88,7 @@ class Tokens:
             raise Unavailable("the store does not answer; try again") from away
         if till is None:
             raise Unauthenticated("this phone was revoked")
-        return Ok(re=frame.id, result={"tok": token, "exp": ms(ends), "till": ms(till)})
+        return answers.ok(frame.id, {"tok": token, "exp": ms(ends), "till": ms(till)})
 
     async def _reread(self, identity: Identity) -> None:
         device_id = identity.device_id

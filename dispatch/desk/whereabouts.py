@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from dispatch.core.errors import ConsentRequired, NotOnDuty, Refusal
 from dispatch.core.fixes import Fix, judge
+from dispatch.desk import words
 from dispatch.desk.arrivals import Arrivals
 from dispatch.desk.desk import Desk
 from dispatch.desk.presence import Presence
@@ -40,6 +41,8 @@ class Whereabouts:
         self._places = Places()
         self._refusing = {member.id for member in desk.roster.refusing()}
         self._lately: dict[MemberId, tuple[UnitId, float]] = {}
+        self._news: dict[UnitId, words.Fix] = {}
+        self._heard: dict[UnitId, Fix] = {}
 
     def last(self, member_id: MemberId) -> Fix | None:
         """Return a member's last good fix."""
@@ -97,8 +100,32 @@ class Whereabouts:
         old_s = 0.0 if lead == member_id else self._old_s(identity)
         if self._places.take(unit_id, member_id, fix, lead, old_s):
             self._desk.fleet.fix(unit_id, fix)
+            self._news[unit_id] = words.Fix(
+                unit_id, member_id, fix.lon, fix.lat, fix.acc_m, fix.at_s
+            )
             if tasks:
                 self._arrivals.take(unit_id, fix, datetime.fromtimestamp(fix.at_s, UTC))
+
+    # Other processes. ------------------------------------------------------------------------
+
+    def news(self) -> list[tuple[str, words.Fix]]:
+        """Return where units are since it was last told, with their jurisdictions."""
+        news, self._news = self._news, {}
+        units = ((self._desk.fleet.unit(unit_id), fix) for unit_id, fix in news.items())
+        return [(unit.juris, fix) for unit, fix in units if unit is not None]
+
+    def hear(self, fixes: Iterable[words.Fix]) -> None:
+        """Note where units are by phones of other processes; not of who has refused since."""
+        for told in fixes:
+            if told.member_id not in self._refusing:
+                fix = Fix(lon=told.lon, lat=told.lat, acc_m=told.acc_m, at_s=told.at_s)
+                self._places.take(told.unit_id, told.member_id, fix, told.member_id, 0.0)
+                self._heard[told.unit_id] = fix
+
+    def show_heard(self) -> None:
+        """Let units stand where others said they are: all at once costs a tenth of one by one."""
+        heard, self._heard = self._heard, {}
+        self._desk.fleet.hear(heard)
 
     def _old_s(self, identity: Identity) -> float:
         """Return at what age a lead's position is old, by how often phones of the unit report."""

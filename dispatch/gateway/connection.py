@@ -35,6 +35,7 @@ from dispatch.gateway.session import (
 )
 from dispatch.ports import Identity, StoreAway
 from dispatch.ports import Outbox as Kept
+from dispatch.trace import present, traced
 from geo.datum import Datum
 from schemas import wire
 from schemas.base import Instant, ms
@@ -247,7 +248,8 @@ class Connection:
     async def _carry_out(self) -> None:
         try:
             while self._work:
-                await self._carry_out_one(self._work.pop(0))
+                with traced(self._phones.clock.new_trace()):
+                    await self._carry_out_one(self._work.pop(0))
         finally:
             self._worker = None
 
@@ -267,7 +269,13 @@ class Connection:
             return await self._phones.command(self.identity, command)
         except Exception:
             log.exception("command_failed", device=self.identity.device_id)
-            return Err(code=ErrorCode.INTERNAL, msg="try again", re=command.id, retry_ms=1000)
+            return Err(
+                code=ErrorCode.INTERNAL,
+                msg="try again",
+                re=command.id,
+                retry_ms=1000,
+                tr=present() or None,
+            )
 
     async def _identify(self, hello: Hello) -> None:
         if not self._hub.begin_check(busy=hello.busy):
@@ -295,14 +303,13 @@ class Connection:
             return
         head = self._phones.head(identity.device_id)
         if hello.epoch == self._phones.epoch and (hello.ack or 0) > head:
-            await self._alarm(identity, hello.ack or 0, head)
+            await self._require_given(identity, hello.ack or 0)
         self._welcome(hello, identity)
 
-    async def _alarm(self, identity: Identity, ack: int, head: int) -> None:
-        """Tell that a phone holds rows of this epoch that the store does not."""
-        self._hub.stats.lost_rows += 1
-        log.error("rows_lost", device=identity.device_id, ack=ack, head=head)
-        await self._phones.lost(identity, ack)
+    async def _require_given(self, identity: Identity, ack: int) -> None:
+        """Begin a new epoch where a phone holds rows of this one that the store does not."""
+        if await self._phones.lost(identity, ack):
+            self._hub.stats.lost_rows += 1
 
     def _welcome(self, hello: Hello, identity: Identity) -> None:
         """Take the seat, then tell the truth: whatever is pushed from here on comes after it."""

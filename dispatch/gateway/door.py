@@ -87,6 +87,10 @@ class Door:
         self._listener.setblocking(False)
         self._loop.add_reader(self._listener, self._turn)
 
+    def last_call(self) -> None:
+        """Let in who stands there already, as many as in any other turn."""
+        self._turn()
+
     def close(self) -> None:
         """Let nobody in; who is in stays."""
         if self._later is not None:
@@ -146,8 +150,10 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def close_doors(self) -> None:
-        """Let nobody in any more; who is in stays."""
-        for door in self._doors:
+        """Let in who stands there already, then nobody any more; who is in stays."""
+        doors, self._doors = self._doors, ()
+        for door in doors:
+            door.last_call()
             door.close()
 
     def _knock(self) -> asyncio.Protocol:

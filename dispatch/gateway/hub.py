@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -33,6 +33,10 @@ from schemas.wire import Close, ServerFrame
 
 log = structlog.get_logger()
 
+
+AWAY_S: Final = 5.0
+HEARD_WITHIN_S: Final = 5.0
+"""So long it may take to read what came while this process was away."""
 
 Took = Callable[[str, float], None]
 """Is told how many seconds after its decision an offer came to a stage."""
@@ -152,25 +156,29 @@ class Hub:
 
     def enter(self, seat: Seat) -> None:
         """Give the device this socket; an older one is closed."""
-        older = self._seats.get(seat.identity.device_id)
-        if older is not None:
-            self._replace(older, seat)
+        self.replaced(seat.identity.device_id, seat.inst)
         self._seats[seat.identity.device_id] = seat
         self._units.setdefault(seat.identity.unit_id, set()).add(seat.identity.device_id)
         self.stats.phones = len(self._seats)
-        self.phones.connected(seat.identity)
+        self.phones.connected(seat.identity, seat.inst)
 
     def has_room(self, identity: Identity) -> bool:
         """Tell whether the phone's unit may have one more socket; its own older one makes room."""
         colleagues = self._units.get(identity.unit_id, set())
         return len(colleagues - {identity.device_id}) < SESSIONS_PER_UNIT
 
-    def _replace(self, older: Seat, seat: Seat) -> None:
-        same = older.inst == seat.inst
+    def _retire(self, older: Seat, inst: str) -> None:
+        same = older.inst == inst
         if not same:
-            log.info("phone_replaced", device=seat.identity.device_id, unit=seat.identity.unit_id)
+            log.info("phone_replaced", device=older.identity.device_id, unit=older.identity.unit_id)
         self.leave(older)
         older.close(Close.DRAINING if same else Close.REPLACED, 0.0)
+
+    def replaced(self, device_id: DeviceId, inst: str) -> None:
+        """Close the socket of a phone that has said hello to another process."""
+        older = self._seats.get(device_id)
+        if older is not None:
+            self._retire(older, inst)
 
     def leave(self, seat: Seat) -> None:
         """Note that the phone has this socket no more; nothing for one that was replaced.
@@ -340,6 +348,11 @@ class Hub:
         """Watch no more: nothing is left to send."""
         self._writing.discard(socket)
 
+    def wait(self, now: float) -> None:
+        """Ask those who are due a little later: they may have spoken while this process was away."""
+        for socket in self._wheel.due(now):
+            self._wheel.add(socket, now + HEARD_WITHIN_S)
+
     def tick(self, now: float) -> None:
         """Close who is silent, who has not said hello, and who does not read."""
         for socket in self._wheel.due(now):
@@ -358,8 +371,10 @@ class Hub:
     async def _tick_on(self, every_s: float) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            slept_at = loop.time()
             await asyncio.sleep(every_s)
-            self.tick(loop.time())
+            was_away = loop.time() - slept_at > every_s + AWAY_S
+            (self.wait if was_away else self.tick)(loop.time())
 
     async def _sweep_on(self, every_s: float) -> None:
         while True:

@@ -53,8 +53,8 @@ class Phones(Protocol):
         """Return the close of a phone that may not be here whatever its token."""
         ...
 
-    async def lost(self, identity: Identity, seq: int) -> None:
-        """Take note that the phone holds a row of this epoch that was never given."""
+    async def lost(self, identity: Identity, seq: int) -> bool:
+        """Look whether a row of this epoch that the phone holds was never given; say so."""
         ...
 
     def push_address(self, identity: Identity, push: wire.PushAddress) -> None:
@@ -69,8 +69,8 @@ class Phones(Protocol):
         """Note that the phone was not heard in time, or is heard again."""
         ...
 
-    def connected(self, identity: Identity) -> None:
-        """Note that the phone has a socket."""
+    def connected(self, identity: Identity, inst: str) -> None:
+        """Note that the phone has a socket, in this life of its app."""
         ...
 
     def disconnected(self, identity: Identity) -> None:

@@ -20,6 +20,7 @@ from dispatch.gateway.limits import (
 from dispatch.gateway.phones import Phones
 from dispatch.gateway.session import NO_APPS, welcome
 from dispatch.ports import Identity, Outbox, StoreAway
+from dispatch.trace import present
 from geo.datum import Datum
 from schemas import wire
 from schemas.base import DeviceId, Instant, ms
@@ -96,9 +97,7 @@ class Twin:
 
     async def _require_given(self, identity: Identity, seq: int) -> None:
         """Begin a new epoch where the phone holds a row of this one that was never given."""
-        head = self._phones.head(identity.device_id)
-        if seq > head:
-            log.error("rows_lost", device=identity.device_id, ack=seq, head=head)
+        if seq > self._phones.head(identity.device_id):
             await self._phones.lost(identity, seq)
 
     def _acknowledge(self, identity: Identity, seq: int | None) -> int:
@@ -133,7 +132,13 @@ class Twin:
             return await self._phones.command(identity, command)
         except Exception:
             log.exception("command_failed", device=identity.device_id)
-            return Err(code=ErrorCode.INTERNAL, msg="try again", re=command.id, retry_ms=RETRY_MS)
+            return Err(
+                code=ErrorCode.INTERNAL,
+                msg="try again",
+                re=command.id,
+                retry_ms=RETRY_MS,
+                tr=present() or None,
+            )
 
     def _located(self, identity: Identity, loc: Loc) -> Reply:
         try:

@@ -1,10 +1,15 @@
 """The cases that are not over, as last committed, and what they mean for each unit."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Final
 
 from dispatch.core.lifecycle import ENDED, OPEN_OFFER, OVER
 from schemas.base import AssignmentId, IncidentId, OfferId, UnitId
-from schemas.incident import Assignment, Case, Incident, Offer
+from schemas.incident import Assignment, Case, Incident, Offer, OfferState
+
+OVER_MOST: Final = 1000
+"""Cases that are over whose version is remembered: word of an earlier one may come later."""
 
 
 class Board:
@@ -15,6 +20,7 @@ class Board:
         self._of_offer: dict[OfferId, IncidentId] = {}
         self._of_task: dict[AssignmentId, IncidentId] = {}
         self._of_unit: dict[UnitId, set[IncidentId]] = {}
+        self._over: OrderedDict[IncidentId, int] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many cases are not over."""
@@ -26,14 +32,17 @@ class Board:
         for case in cases:
             self.put(case)
 
-    def put(self, case: Case) -> None:
-        """Take a committed case, unless a later version of it is known."""
-        known = self._cases.get(case.incident.id)
-        if known and known.incident.version > case.incident.version:
-            return
-        self._forget(known)
-        if case.incident.status not in OVER:
+    def put(self, case: Case) -> bool:
+        """Take a committed case, unless a later version is known; say whether this one is new."""
+        before, version = self._version(case.incident.id), case.incident.version
+        if before > version:
+            return False
+        self._forget(self._cases.get(case.incident.id))
+        if case.incident.status in OVER:
+            self._end(case.incident)
+        else:
             self._remember(case)
+        return version > before
 
     def case(self, incident_id: IncidentId) -> Case | None:
         """Return a case that is not over."""
@@ -65,6 +74,10 @@ class Board:
             if task.unit_id == unit_id and task.state not in ENDED
         ]
 
+    def ringing(self, unit_id: UnitId) -> int:
+        """Return how many offers ring at a unit."""
+        return sum(offer.state is OfferState.OPEN for _, offer in self.offers_to(unit_id))
+
     def versions(self) -> dict[IncidentId, int]:
         """Return the version of every case that is not over."""
         return {i: case.incident.version for i, case in self._cases.items()}
@@ -78,12 +91,23 @@ class Board:
         """Return the incidents short of units, oldest first."""
         return sorted(i for i, case in self._cases.items() if case.incident.shortfall)
 
+    def _version(self, incident_id: IncidentId) -> int:
+        known = self._cases.get(incident_id)
+        return known.incident.version if known else self._over.get(incident_id, 0)
+
+    def _end(self, incident: Incident) -> None:
+        self._over[incident.id] = incident.version
+        self._over.move_to_end(incident.id)
+        if len(self._over) > OVER_MOST:
+            self._over.popitem(last=False)
+
     def _cases_of(self, unit_id: UnitId) -> list[Case]:
         known = self._of_unit.get(unit_id)  # asked for with every fix, and mostly there is none
         return [self._cases[i] for i in sorted(known)] if known else []
 
     def _remember(self, case: Case) -> None:
         incident_id = case.incident.id
+        self._over.pop(incident_id, None)
         self._cases[incident_id] = case
         self._of_offer.update((offer.id, incident_id) for offer in case.offers)
         self._of_task.update((task.id, incident_id) for task in case.assignments)

@@ -1,7 +1,7 @@
 """All units in memory: which there are, and who of those near may be asked."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Final, NamedTuple
@@ -166,6 +166,12 @@ class Fleet:
             if entry.unit_id in self._rows:
                 self._ledger.fold(self._rows[entry.unit_id], entry)
 
+    def call_on(self, unit_id: UnitId, *, engaged: bool, ringing: int) -> None:
+        """Take whether a unit is sent anywhere, and how many offers ring at it."""
+        i = self._rows.get(unit_id)
+        if i is not None:
+            self._ledger.call_on(i, engaged=engaged, ringing=ringing)
+
     def busy(self) -> list[UnitId]:
         """Return the units thought to be asked or engaged: those worth reading again."""
         return [self._ids[i] for i in self._ledger.busy().tolist()]
@@ -190,6 +196,19 @@ class Fleet:
         i = self._rows.get(unit_id)
         if i is not None and self._ground.fix(i, fix):
             self._checkpoint.note(i)
+
+    def hear(self, fixes: Mapping[UnitId, Fix]) -> None:
+        """Take positions that other processes have taken, and write down."""
+        known = [
+            (i, *_numbers(f)) for u, f in fixes.items() if (i := self._rows.get(u)) is not None
+        ]
+        if known:
+            rows, *numbers = np.array(known).T
+            self._ground.fix_many(rows.astype(np.int64), *numbers)
+
+    def grace(self, now_s: float) -> None:
+        """Count every on-duty phone as reachable for `GRACE_S` from now: they are coming again."""
+        self._started_s = now_s
 
     def forget(self, unit_id: UnitId) -> None:
         """Drop where a unit was: it stands at its home post, and nothing of it is written down."""
@@ -375,3 +394,7 @@ class Fleet:
         """Return the units that stand in a box."""
         within = box.contains_many(*self._ground.places(now_s))
         return {self._ids[i] for i in np.flatnonzero(within).tolist()}
+
+
+def _numbers(fix: Fix) -> tuple[float, float, float, float]:
+    return fix.lon, fix.lat, fix.acc_m, fix.at_s

@@ -1,6 +1,6 @@
 """Where all units stand, by row: at their fix while that is fresh, else at their home post."""
 
-from math import atan2, cos, degrees, nan, radians, remainder
+from math import atan2, cos, degrees, inf, nan, radians, remainder
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,10 +9,10 @@ from dispatch.core.fixes import Fix
 from dispatch.core.matching import Bools
 from dispatch.core.turnout import later_s
 from dispatch.live.table import Stayed, Table
-from geo.distance import metres
+from geo.distance import metres, metres_between
 from geo.eta import MOVES, EtaModel, Moves
 from geo.point import Floats, Point
-from geo.standing import Reach, Rows
+from geo.standing import Courses, Reach, Rows
 from schemas.unit import Position, Unit
 
 FRESH_S: Final = 420.0
@@ -23,6 +23,7 @@ COURSE_M: Final = 25.0
 """So far it must have come between them: what a fix is off by is no course."""
 MOTORS: Final = frozenset(MOVES.index(moves) for moves in (Moves.MOTORBIKE, Moves.CAR))
 
+_MOTOR: Final = np.array([code in MOTORS for code in range(len(MOVES))])
 _FIX: Final = ("lon", "lat", "acc_m", "fix_s")
 """What only phones tell: kept when the store is read anew."""
 _KINDS: Final = np.dtype(
@@ -81,6 +82,22 @@ class Ground:
         self._stand(i, *course)
         return True
 
+    def fix_many(
+        self, rows: Rows, lons: Floats, lats: Floats, accs_m: Floats, at_s: Floats
+    ) -> None:
+        """Take positions of many units, each named once, but where a newer one is known."""
+        newer = at_s > self.table["fix_s"][rows]
+        rows, lons, lats = rows[newer], lons[newer], lats[newer]
+        accs_m, at_s = accs_m[newer], at_s[newer]
+        ways, cells = self._courses(rows, lons, lats, at_s), self.table
+        cells["lon"][rows], cells["lat"][rows] = lons, lats
+        cells["acc_m"][rows], cells["fix_s"][rows] = accs_m, at_s
+        fresh = at_s >= self._seen_s - FRESH_S
+        self._stale_s = min(self._stale_s, float(at_s[fresh].min(initial=inf)) + FRESH_S)
+        lons = np.where(fresh, lons, cells["home_lon"][rows])
+        lats = np.where(fresh, lats, cells["home_lat"][rows])
+        self._standings.put_many(rows, lons, lats, cells["moves"][rows], ways)
+
     def forget(self, i: int) -> None:
         """Drop where a unit was: it stands at its home post."""
         for name in _FIX:
@@ -99,6 +116,19 @@ class Ground:
             return nan, nan
         east = remainder(fix.lon - before.lon, 360.0) * cos(radians(fix.lat))
         return degrees(atan2(east, fix.lat - before.lat)), moved_m / passed_s
+
+    def _courses(self, rows: Rows, lons: Floats, lats: Floats, at_s: Floats) -> Courses:
+        """Return the same of many units."""
+        before_lons, before_lats, before_s, moves = (
+            self.table[name][rows] for name in ("lon", "lat", "fix_s", "moves")
+        )
+        passed_s = at_s - before_s
+        moved_m = metres_between(before_lons, before_lats, lons, lats)
+        known = _MOTOR[moves] & (passed_s <= COURSE_S) & (moved_m >= COURSE_M)
+        turn = lons - before_lons
+        east = (turn - 360.0 * np.round(turn / 360.0)) * np.cos(np.radians(lats))
+        headings_deg = np.degrees(np.arctan2(east, lats - before_lats))
+        return Courses(np.where(known, headings_deg, nan), np.where(known, moved_m / passed_s, nan))
 
     def _place(self, i: int, lon: float, lat: float, acc_m: float, at_s: float) -> None:
         cells = self.table

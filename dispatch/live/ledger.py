@@ -89,6 +89,10 @@ class Ledger:
         if entry.type is Event.ACCEPTED:
             cells["accepts"][i] += 1
 
+    def call_on(self, i: int, *, engaged: bool, ringing: int) -> None:
+        """Take whether a unit is sent anywhere, and how many offers ring at it."""
+        self.table["engaged"][i], self.table["offered"][i] = engaged, ringing
+
     def busy(self) -> NDArray[np.intp]:
         """Return the rows thought to be asked or engaged."""
         return np.flatnonzero(self.table["engaged"] | (self.table["offered"] > 0))

@@ -2,12 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from geo.eta import EtaModel, StraightLine
 from geo.point import Point
 from geo.road_eta import RoadNetwork
-from geo.standing import Quality, Standings
+from geo.standing import Courses, Quality, Standings
 from tests.geo.net import CORNER, at, net
 
 ROAD = net(((0, 0), (1, 0), (2, 0)))
@@ -42,6 +43,20 @@ def test_who_was_put_is_found_where_he_was_put_last(standings: Standings) -> Non
     standings.put(70, *at((0.5, 0)), 4)
     standings.put(3, *at((400, 0)), 0)
     assert found(standings) == [70]
+
+
+def test_many_are_put_at_once(standings: Standings) -> None:
+    """As one by one; beyond the rows there are, too; and none at all."""
+    standings.put(5, *at((400, 0)), 0)
+    lons, lats = np.array([at((0.5, 0)), at((400, 0)), CORNER]).T
+    moves, unknown = np.array([4, 4, 0], np.uint8), np.full(3, math.nan)
+    courses = Courses(unknown, unknown)
+    standings.put_many(np.array([5, 6, 90]), lons, lats, moves, courses)
+    assert found(standings) == [5, 90]
+    none = np.zeros(0)
+    nobody, still = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    standings.put_many(nobody, none, none, still, Courses(none, none))
+    assert found(standings) == [5, 90]
 
 
 def test_another_way_of_moving_counts_at_once(standings: Standings) -> None:

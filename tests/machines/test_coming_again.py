@@ -8,7 +8,7 @@ import pytest
 
 from dispatch.core import commands as c
 from schemas import wire
-from schemas.base import UnitId
+from schemas.base import DeviceId, UnitId
 from schemas.unit import Duty
 from schemas.wire import Close, DutyCall
 from tests.machines.office import Office
@@ -29,6 +29,9 @@ class Lane:
     def close_device(self, device_id: str, code: int) -> None:
         """Note it."""
         self.closed.append((device_id, code))
+
+    def replaced(self, device_id: DeviceId, inst: str) -> None:
+        """Close nobody."""
 
     def resync(self) -> None:
         """Ask nobody."""

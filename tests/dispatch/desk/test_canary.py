@@ -8,6 +8,7 @@ import pytest
 
 from dispatch import wiring
 from dispatch.auth import Right
+from dispatch.bus.local import LocalBus, Wire
 from dispatch.clock import new_token
 from dispatch.core.commands import Cancel
 from dispatch.core.errors import NotFound
@@ -175,7 +176,11 @@ async def test_old_ones_are_forgotten_and_nothing_else(database: str) -> None:
 
 async def test_a_service_sends_it_where_that_is_set(database: str) -> None:
     """On where nothing is said, but for a service inside another program."""
-    async with wiring.service(database) as quiet, wiring.service(database, Settings()) as running:
+    joining = Wire()
+    async with (
+        wiring.service(database, bus=LocalBus(joining)) as quiet,
+        wiring.service(database, Settings(), LocalBus(joining)) as running,
+    ):
         sent = [
             [seconds for seconds, work in each.loops._also if isinstance(_owner(work), Canary)]
             for each in (quiet, running)

@@ -4,10 +4,13 @@ import asyncio
 
 import pytest
 
-from dispatch.auth import KEY_PREFIX, Role, token_hash
+from dispatch.auth import KEY_PREFIX, Grant, Right, Role, token_hash
+from dispatch.core import commands
 from dispatch.core.errors import Unauthenticated
+from dispatch.core.events import Event
 from dispatch.core.fixes import Fix
 from dispatch.store.registry import registry
+from dispatch.trace import traced
 from schemas import wire
 from schemas.base import KeyId
 from schemas.incident import OfferState
@@ -18,6 +21,8 @@ from tests.dispatch.desk.station import Station, sql
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 TOKEN = f"{KEY_PREFIX}_secret"
+TRACE = "ab" * 16
+COMMANDER = Grant(key_id=KeyId("k9"), role=Role.COMMANDER, juris="gz")
 
 
 async def test_what_has_come_is_run(station: Station) -> None:
@@ -29,6 +34,22 @@ async def test_what_has_come_is_run(station: Station) -> None:
     assert states.count(OfferState.LAPSED) == 3
     assert states.count(OfferState.OPEN) == 3
     assert await station.pass_by(0) == 0
+
+
+async def test_a_moment_is_run_under_the_work_it_follows_from(station: Station) -> None:
+    """Who is sent there from here is sent by one request; what time brings is of its own."""
+    first, second = await station.open(), await station.open()
+    await station.accept(first)
+    (task,) = (await station.case(first.incident.id)).assignments
+    away = commands.Reassign(task_id=task.id, to=second.incident.id, why="更近")
+    with traced(TRACE):
+        await station.desk.act(first.incident.id, away, COMMANDER, Right.ORDER, station.once())
+    await station.pass_by(0)
+    await station.pass_by(20)
+    log = await station.store.timeline(second.incident.id, 0, 100)
+    traces = {entry.type: entry.trace for entry in log}
+    assert traces[Event.ASSIGNED] == TRACE
+    assert traces[Event.UNSEEN] not in {"", TRACE}
 
 
 async def test_many_moments_are_run_in_parts(station: Station) -> None:

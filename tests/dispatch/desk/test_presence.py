@@ -24,6 +24,7 @@ class Told:
         self.policies: list[tuple[str, str]] = []
         self.located: list[str] = []
         self.closed: list[tuple[str, int]] = []
+        self.replacements: list[tuple[str, str]] = []
         self.resyncs = 0
 
     def refresh(self, device_id: DeviceId, frame: wire.ServerFrame) -> None:
@@ -41,6 +42,10 @@ class Told:
     def close_device(self, device_id: DeviceId, code: int) -> None:
         """Note a phone cut off."""
         self.closed.append((device_id, code))
+
+    def replaced(self, device_id: DeviceId, inst: str) -> None:
+        """Note a phone that is elsewhere now."""
+        self.replacements.append((device_id, inst))
 
     def resync(self) -> None:
         """Note it."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from dispatch.live.board import Board
+from dispatch.live.board import OVER_MOST, Board
 from geo.datum import Datum
 from geo.eta import Quality
 from schemas.base import AssignmentId, IncidentId, OfferId, UnitId
@@ -203,3 +203,39 @@ def test_loading_starts_over() -> None:
     board.load([asked(2, TWO)])
     assert (len(board), board.case(IncidentId("i1"))) == (1, None)
     assert (board.offers_to(ONE), len(board.offers_to(TWO))) == ([], 1)
+
+
+def test_word_of_an_earlier_version_opens_no_case_that_is_over() -> None:
+    """Two processes may be heard in another order than they decided in."""
+    board = Board()
+    assert board.put(Case(incident=incident(1, status=Status.CANCELLED, version=5)))
+    assert not board.put(Case(incident=incident(1, version=4)))
+    assert board.versions() == {}
+    assert board.put(Case(incident=incident(1, version=6)))
+    assert board.versions() == {"i1": 6}
+
+
+def test_the_same_version_again_is_nothing_new() -> None:
+    """It is taken all the same: delivery is written beside the version."""
+    board = Board()
+    assert board.put(asked(1, ONE))
+    assert not board.put(asked(1, TWO))
+    assert board.units(IncidentId("i1")) == {TWO}
+
+
+def test_only_so_many_cases_that_are_over_are_remembered() -> None:
+    """The oldest is forgotten."""
+    board = Board()
+    for number in range(OVER_MOST + 1):
+        board.put(Case(incident=incident(number, status=Status.CANCELLED, version=2)))
+    assert board.put(Case(incident=incident(0, version=1)))
+    assert not board.put(Case(incident=incident(1, version=1)))
+
+
+def test_offers_that_ring_are_counted_without_those_that_lapsed() -> None:
+    """A lapsed one may be answered, and rings no more."""
+    board = Board()
+    lapsed = offer(2, ONE, OfferState.LAPSED)
+    board.put(asked(1, ONE))
+    board.put(Case(incident=incident(2), offers=(lapsed,)))
+    assert (board.ringing(ONE), board.ringing(TWO)) == (1, 0)

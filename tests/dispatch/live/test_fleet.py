@@ -627,3 +627,30 @@ def test_a_place_that_is_forgotten_is_nowhere() -> None:
     assert (known.to_keep(), known.fresh(NOW_S).tolist()) == ([], [False])
     known.fix(uid(1), Fix(lon=SCENE.lon + STEP, lat=SCENE.lat, acc_m=5.0, at_s=NOW_S - 1.0))
     assert known.standing(uid(1), NOW_S).age_s == 1.0
+
+
+def test_what_others_heard_is_shown_and_not_written_down() -> None:
+    """The process that took the fix writes it; of a unit nobody knows nothing is shown."""
+    units = fleet(row(1), row(2))
+    units.hear({uid(1): fix(NOW_S, SCENE.lon + STEP), uid(404): fix()})
+    units.hear({uid(404): fix()})
+    assert units.standing(uid(1), NOW_S).place.lon == SCENE.lon + STEP
+    assert (units.moved(), units.to_keep()) == (0, [])
+
+
+def test_whose_process_ended_counts_as_reachable_for_a_minute() -> None:
+    """As after a start: the phones are coming again."""
+    units = fleet(row(1))
+    assert found(units, now_s=LATER_S)[0] == []
+    units.grace(LATER_S)
+    assert found(units, now_s=LATER_S)[0] == [uid(1)]
+
+
+def test_a_unit_is_called_on_as_the_board_has_it() -> None:
+    """In one go, whatever was counted before; one that is not known is left."""
+    units = fleet(row(1))
+    units.call_on(uid(1), engaged=False, ringing=2)
+    units.call_on(uid(404), engaged=True, ringing=0)
+    assert units.state(uid(1)) is UnitState.OFFERED
+    units.call_on(uid(1), engaged=True, ringing=0)
+    assert units.state(uid(1)) is UnitState.ENGAGED

@@ -5,6 +5,8 @@ from typing import Final
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dispatch.core.fixes import Fix
@@ -165,3 +167,41 @@ def test_a_motor_on_the_move_is_asked_to_turn_round(
     rows, reach = made.reach(HOME, LIMIT_S)
     eta_s = dict(zip(rows.tolist(), reach.eta_s.tolist(), strict=True))
     assert eta_s[1] - eta_s[0] == pytest.approx(more_s)
+
+
+FIXES: Final = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(-30, 30), st.integers(-800, 100)), max_size=12
+)
+
+
+@pytest.mark.parametrize("roads", [False, True], ids=["straight", "roads"])
+@given(rounds=st.lists(FIXES, max_size=4))
+def test_many_fixes_at_once_are_as_one_by_one(
+    roads: bool, rounds: list[list[tuple[int, int, int]]]
+) -> None:
+    """Where units stand, which is newest, how they head, and who is found."""
+    units = [replace(UNIT, id=UnitId(f"u{n}"), moves=m) for n, m in enumerate(MOVING)]
+    single, many = ground(*units, roads=roads), ground(*units, roads=roads)
+    for told in rounds:
+        newest = {i: fix(NOW_S + later_s, steps) for i, steps, later_s in told}
+        for i, one in newest.items():
+            single.fix(i, one)
+        numbers = [(f.lon, f.lat, f.acc_m, f.at_s) for f in newest.values()]
+        many.fix_many(np.array([*newest], np.int64), *np.array(numbers).reshape(-1, 4).T)
+    for name in ("lon", "lat", "acc_m", "fix_s"):
+        assert single.table[name].tolist() == many.table[name].tolist()
+    for now_s in (NOW_S, NOW_S + FRESH_S):
+        single.stand_by(now_s)
+        many.stand_by(now_s)
+        for steps in (-10, 0, 10):
+            place = Point(HOME.lon + steps * STEP, HOME.lat)
+            assert told_of(single, place) == pytest.approx(told_of(many, place))
+
+
+MOVING: Final = (Moves.FOOT, Moves.MOTORBIKE, Moves.CAR)
+
+
+def told_of(made: Ground, place: Point) -> dict[int, float]:
+    """Return the ETA of all who are in time."""
+    rows, reach = made.reach(place, LIMIT_S)
+    return dict(zip(rows.tolist(), reach.eta_s.tolist(), strict=True))

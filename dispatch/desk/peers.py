@@ -1,0 +1,388 @@
+"""The other processes: told what is done here, heard, missed, and done without."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from dispatch.core.fixes import Fix
+from dispatch.desk import words
+from dispatch.desk.absence import LOOK_EVERY_S as AWAKE_EVERY_S
+from dispatch.desk.absence import Absence
+from dispatch.desk.agreement import Agreement
+from dispatch.desk.desk import Desk
+from dispatch.desk.ear import Ear
+from dispatch.desk.phones import Phones
+from dispatch.desk.voice import Voice
+from dispatch.live.neighbours import Heard, Neighbours
+from dispatch.ports import (
+    LIVE_S,
+    Beat,
+    Bus,
+    BusAway,
+    Nobody,
+    Node,
+    NodeId,
+    StoreAway,
+)
+from schemas.base import DeviceId, Instant
+from schemas.unit import Position
+
+log = structlog.get_logger()
+
+BEAT_EVERY_S: Final = 0.5
+SPEAK_EVERY_S: Final = 0.1
+LOOK_EVERY_S: Final = 1.0
+MOVED_EVERY_S: Final = 10.0
+BOUND_LATE: Final = timedelta(seconds=30)
+"""A binding may be written so long after its hello."""
+ANSWER_S: Final = 1.0
+JOIN_S: Final = LIVE_S + 2.0
+"""Longer than one that died a moment ago is still on the list."""
+JOIN_PAUSE_S: Final = 0.25
+PART: Final = 2000
+"""Phones in one answer: some 200 KB."""
+ASKS_MOST: Final = 64
+"""Questions under way at once; above that the watch over silence has to do."""
+POSITIONS_LATE: Final = timedelta(seconds=70)
+"""A position is written down a minute after it was, at the latest."""
+
+
+class OtherBus(Exception):
+    """A process works on the same store and does not hear us: both would send the same units."""
+
+
+class Hub(Protocol):
+    """What of the sockets has to follow."""
+
+    def caught_up(self) -> None:
+        """Sweep at once."""
+
+
+class Peers:
+    """Ties this process to the others.
+
+    What they say is folded in; what is missed is read from the store; one that has ended is done
+    without; from one that is cut off nothing is known but what it writes down, and until it is
+    heard again the picture is partial.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        phones: Phones,
+        hub: Hub,
+        *,
+        bus: Bus,
+        node: Node,
+        prefix: str,
+        dead: Callable[[Node], bool] = lambda _: False,
+        join_s: float = JOIN_S,
+    ) -> None:
+        self._desk, self._phones, self._hub = desk, phones, hub
+        self._bus, self._node, self._prefix = bus, node, prefix
+        self._dead = dead
+        self._join_s = join_s
+        self._ear = Ear(desk, phones)
+        self._neighbours = Neighbours()
+        self._agreement = Agreement(desk, counts=False)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Lock()
+        self._missed = False
+        self._missed_words = 0
+        self._told = dict.fromkeys(("said", "unsaid", "missed"), 0)
+        self.voice = Voice(bus, node.id, prefix)
+        self.absence = Absence(self.read_again, _now_s)
+        self.voice.hush_while(lambda: not self.others())
+
+    def others(self) -> list[NodeId]:
+        """Return the processes that are alive, as far as anybody knows."""
+        return self._neighbours.alive()
+
+    # Coming and going. ---------------------------------------------------------------------------
+
+    async def join(self) -> None:
+        """Be one of the processes; raise `OtherBus` where another does not hear us.
+
+        Whoever was here before is asked which phones he holds.
+        """
+        await self._listen()
+        await self._met(await self._store_beat())
+        self._desk.tell_through(self.voice)
+        self._desk.assign_through(self.assign)
+        self._desk.rouse_by(self.absence.rouse)
+        self.voice.pulse()
+        await self.read_again()
+
+    async def leave(self) -> None:
+        """Say farewell: the phones of this process are coming to the others."""
+        for task in self._tasks:
+            task.cancel()
+        self.voice.pulse(ends=True)
+        try:
+            await self._desk.store.leave(self._node.id)
+        except StoreAway as away:
+            log.warning("store_away", work="leave", error=str(away))
+
+    async def _listen(self) -> None:
+        for pattern in (words.EVENTS, words.HERE, words.PLACES):
+            await self._bus.subscribe(f"{self._prefix}.{pattern}.>", self._take)
+        for verb, reply in self._replies().items():
+            await self._bus.answer(self._gateway(self._node.id, verb), reply)
+
+    def _replies(self) -> dict[str, Callable[[bytes], bytes]]:
+        return {"there": self._there, "picture": self._picture, "assign": self._assign}
+
+    async def _met(self, beat: Beat) -> None:
+        """Make sure that everybody alive hears us; the dead are waited for till they are off."""
+        loop = asyncio.get_running_loop()
+        till = loop.time() + self._join_s
+        strangers = await self._strangers(beat)
+        while strangers and loop.time() < till:
+            await asyncio.sleep(JOIN_PAUSE_S)
+            strangers = await self._strangers(await self._store_beat())
+        if strangers:
+            await self._desk.store.leave(self._node.id)
+            raise OtherBus(
+                f"a process on {strangers[0].host} (pid {strangers[0].pid}) works on this database "
+                "and is not on this bus: give both the same BUS_URL, or stop it"
+            )
+
+    async def _strangers(self, beat: Beat) -> list[Node]:
+        return [node for node in beat.others if not await self._answers(node)]
+
+    async def _answers(self, node: Node) -> bool:
+        """Say whether a process answers, or is known to be dead; it is taken off the list then."""
+        if self._dead(node):
+            await self._desk.store.leave(node.id)
+            return True
+        try:
+            await self._bus.ask(self._gateway(node.id, "there"), b"", ANSWER_S)
+        except (Nobody, BusAway):
+            return False
+        return True
+
+    async def _store_beat(self) -> Beat:
+        return await self._desk.store.beat(self._node)
+
+    # What runs. ----------------------------------------------------------------------------------
+
+    def beats(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
+        """Return what is to be done every so many seconds."""
+        return [
+            (BEAT_EVERY_S, self.beat),
+            (SPEAK_EVERY_S, self.speak),
+            (LOOK_EVERY_S, self.look),
+            (MOVED_EVERY_S, self.look_for_moved),
+            (AWAKE_EVERY_S, self.absence.look),
+        ]
+
+    async def beat(self) -> None:
+        """Say that this process lives, on the bus and in the store; look who else does."""
+        self.voice.pulse()
+        beat = await self._store_beat()
+        now_s = _now_s()
+        for node_id in self._neighbours.listed(beat.others, now_s):
+            self._ended(node_id)
+        await self._phones.follow_epoch(beat.epoch)
+        self._judge(self._neighbours.silent(now_s))
+
+    def _judge(self, silent: Sequence[NodeId]) -> None:
+        """Take the picture for partial while somebody who lives is not heard."""
+        partial = bool(silent) or (bool(self.others()) and not self._bus.here)
+        if partial != self._desk.partial:
+            log.warning("picture_partial" if partial else "picture_whole", silent=len(silent))
+            self._desk.partial = partial
+            self._missed = True
+
+    async def speak(self) -> None:
+        """Tell where units are and which phones came and went; write down who holds whom."""
+        self._phones.whereabouts.show_heard()
+        self.voice.fixes(self._phones.whereabouts.news())
+        phones, gone = self._phones.presence.news()
+        if phones or gone:
+            self.voice.here(phones, gone)
+        await self._bind()
+
+    async def _bind(self) -> None:
+        presence = self._phones.presence
+        bindings = presence.unbound()
+        if not bindings:
+            return
+        try:
+            lost = frozenset(await self._desk.store.bind(self._node.id, bindings))
+        except StoreAway:
+            presence.bind_again(bindings)
+            raise
+        presence.moved([b for b in bindings if b.device_id in lost])
+
+    async def look(self) -> None:
+        """Read again what was missed; while the picture is partial, all that is written down."""
+        self._tell()
+        if self._desk.partial:
+            await self._read_positions()
+        if self._missed or self._desk.partial:
+            self._missed = False
+            await self.read_again()
+
+    def _tell(self) -> None:
+        """Tell the metrics how it stands."""
+        metrics = self._desk.metrics
+        metrics.nodes.set(1 + len(self.others()))
+        metrics.bus_here.set(self._bus.here)
+        metrics.partial.set(self._desk.partial)
+        counts = {
+            "said": self.voice.said,
+            "unsaid": self.voice.unsaid,
+            "missed": self._missed_words,
+        }
+        for what, count in counts.items():
+            metrics.words.labels(what).inc(count - self._told[what])
+        self._told = counts
+
+    async def look_for_moved(self) -> None:
+        """Close phones that have said hello elsewhere since, whoever did not tell us."""
+        if self.others():
+            since: Instant = self._desk.clock.now() - BOUND_LATE
+            self._phones.presence.moved(await self._desk.store.moved(self._node.id, since))
+
+    async def read_again(self) -> None:
+        """Take cases, units and heads as the store has them, where they are other."""
+        async with self._reading:
+            await self._agreement.cases()
+            await self._agreement.states()
+            for device_id, head in await self._desk.store.heads():
+                self._desk.roster.sealed(device_id, head)
+            self._hub.caught_up()
+
+    async def _read_positions(self) -> None:
+        since: Instant = self._desk.clock.now() - POSITIONS_LATE
+        kept = await self._desk.store.positions(since)
+        self._desk.fleet.hear({at.unit_id: _fix(at) for at in kept})
+
+    # What is heard. ------------------------------------------------------------------------------
+
+    def _take(self, subject: str, body: bytes) -> None:
+        """Take a word; one that cannot be read was missed."""
+        kind = subject.rpartition(".")[2]
+        try:
+            if subject.startswith(f"{self._prefix}.{words.PLACES}."):
+                self._ear.fixes(words.heard(body, words.Fixes))
+            elif kind == words.PULSE:
+                self._pulsed(words.heard(body, words.Pulse))
+            elif shape := words.SHAPES.get(kind):
+                self._heard(words.heard(body, shape))
+        except words.Unreadable as error:
+            log.warning("word_unreadable", kind=kind, error=str(error))
+            self._note_missed()
+
+    def _heard(self, word: words.Numbered) -> None:
+        self._number(word.node, self._neighbours.hear(word.node, word.n, _now_s()))
+        self._ear.take(word)
+
+    def _pulsed(self, pulse: words.Pulse) -> None:
+        if pulse.ends:
+            self._gone(pulse.node)
+        else:
+            self._number(pulse.node, self._neighbours.pulse(pulse.node, pulse.last, _now_s()))
+
+    def _number(self, node_id: NodeId, heard: Heard) -> None:
+        if heard is Heard.NEW:
+            self._spawn(self._ask_for_picture(node_id))
+        if heard is not Heard.NEXT:
+            self._note_missed()
+
+    def _note_missed(self) -> None:
+        self._missed = True
+        self._missed_words += 1
+
+    async def _ask_for_picture(self, node_id: NodeId) -> None:
+        """Take all phones that a process holds; what it says meanwhile is newer, and stays."""
+        phones: list[words.Phone] = []
+        try:
+            while True:
+                after = phones[-1].device_id if phones else None
+                body = msgspec.json.encode(after)
+                answer = await self._bus.ask(self._gateway(node_id, "picture"), body, ANSWER_S)
+                held = words.heard(answer, words.Held)
+                phones += held.phones
+                if not held.more:
+                    break
+        except (Nobody, BusAway, words.Unreadable) as error:
+            log.warning("picture_not_had", error=type(error).__name__)
+            return
+        self._phones.presence.all_elsewhere(node_id, phones)
+
+    # What is asked of it. ------------------------------------------------------------------------
+
+    def _there(self, _: bytes) -> bytes:
+        return msgspec.json.encode(self._node.id)
+
+    def _picture(self, body: bytes) -> bytes:
+        after = msgspec.json.decode(body, type=DeviceId | None)
+        phones = self._phones.presence.held(after, PART + 1)
+        return words.spoken(words.Held(phones=tuple(phones[:PART]), more=len(phones) > PART))
+
+    def _assign(self, body: bytes) -> bytes:
+        """Say which of these phones are here."""
+        asked = msgspec.json.decode(body, type=list[DeviceId])
+        return msgspec.json.encode([d for d in asked if self._phones.presence.has(d)])
+
+    # Whether mail finds its phone. ---------------------------------------------------------------
+
+    def assign(self, device_ids: Iterable[DeviceId]) -> None:
+        """Ask those who hold these phones whether they still do; never waits.
+
+        Nobody answers for a process that is dead: that is known at once, not when it is missed.
+        """
+        for node_id, some in self._phones.presence.holders(device_ids).items():
+            if len(self._tasks) < ASKS_MOST:
+                self._spawn(self._ask_for(node_id, some))
+
+    async def _ask_for(self, node_id: NodeId, device_ids: Sequence[DeviceId]) -> None:
+        subject = self._gateway(node_id, "assign")
+        try:
+            answer = await self._bus.ask(subject, msgspec.json.encode(device_ids), ANSWER_S)
+            here = frozenset(msgspec.json.decode(answer, type=list[DeviceId]))
+        except Nobody:
+            self._gone(node_id)
+            here = frozenset()
+        except (BusAway, msgspec.DecodeError):
+            return
+        for device_id in frozenset(device_ids) - here:
+            self._phones.presence.left_elsewhere(node_id, device_id)
+            self._phones.sleepers.look(device_id)
+
+    # Who is no more. -----------------------------------------------------------------------------
+
+    def _gone(self, node_id: NodeId) -> None:
+        if self._neighbours.gone(node_id):
+            self._ended(node_id)
+
+    def _ended(self, node_id: NodeId) -> None:
+        """Do without a process: its phones are coming, and what it did last may not be known."""
+        log.info("process_ended", node=node_id)
+        self._phones.presence.all_elsewhere(node_id, ())
+        self._desk.fleet.grace(self._desk.clock.now().timestamp())
+        self._missed = True
+
+    # Small things. -------------------------------------------------------------------------------
+
+    def _gateway(self, node_id: NodeId, verb: str) -> str:
+        return f"{self._prefix}.{words.GATEWAY}.{node_id}.{verb}"
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _fix(at: Position) -> Fix:
+    return Fix(lon=at.lon, lat=at.lat, acc_m=at.acc_m, at_s=at.at.timestamp())
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
