@@ -20,11 +20,11 @@ from dispatch.api.given import (
     TheInFlight,
     TheInstant,
     TheOnce,
+    id_in,
 )
 from dispatch.api.if_match import TheVersion, provide_version
 from dispatch.api.promises import action
 from dispatch.auth import Right
-from dispatch.core.errors import NotFound
 from schemas.actions import SplitIncident
 from schemas.rest import Body
 
@@ -35,23 +35,17 @@ ThePart = NamedDependency[SkipValidation[str]]
 
 async def provide_offer(offer_id: FromPath[str]) -> str:
     """Return the id of an offer in the address; what cannot be one is not found."""
-    return _id(offer_id, "no such offer")
+    return id_in(offer_id, UUID, "no such offer")
 
 
 async def provide_assignment(assignment_id: FromPath[str]) -> str:
     """Return the id of an assignment in the address; what cannot be one is not found."""
-    return _id(assignment_id, "no such assignment")
+    return id_in(assignment_id, UUID, "no such assignment")
 
 
 async def provide_nothing() -> str:
     """Return nothing: the action is about the incident itself."""
     return ""
-
-
-def _id(text: str, refusal: str) -> str:
-    if not UUID.fullmatch(text):
-        raise NotFound(refusal)
-    return text
 
 
 PARTS: Final = {"offers/{": provide_offer, "assignments/{": provide_assignment}

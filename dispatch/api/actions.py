@@ -1,10 +1,9 @@
 """What a person may do with an incident, its offers and assignments: one row an action."""
 
 from collections.abc import Callable
-from datetime import UTC
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from dispatch.api.bodies import invalid
+from dispatch.api.bodies import in_utc
 from dispatch.api.facade import Desk, Making
 from dispatch.auth import Grant, Right
 from dispatch.core import commands as c
@@ -92,14 +91,6 @@ def _progress(asked: Asked) -> Meant:
         )
 
     return made
-
-
-def in_utc(instant: Instant, pointer: str) -> Instant:
-    """Return an instant of a body in UTC."""
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError as error:
-        raise invalid(pointer, "no calendar has this instant") from error
 
 
 def _asked_unit(case: Case, offer_id: str) -> UnitId:

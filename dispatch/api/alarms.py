@@ -8,11 +8,10 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from dispatch.api import cursor as cursors
 from dispatch.api.access import needs
 from dispatch.api.bodies import Strict
-from dispatch.api.given import UUID, TheDesk, TheGrant
+from dispatch.api.given import UUID, TheDesk, TheGrant, id_in
 from dispatch.api.problems import bad_parameter
 from dispatch.api.promises import issuing, listing
 from dispatch.auth import Right
-from dispatch.core.errors import NotFound
 from dispatch.desk.alarms import alarm_view
 from geo.jurisdiction import is_path
 from schemas import notices as bodies
@@ -78,9 +77,8 @@ class AlarmDesk(Controller):
         alarm_id: FromPath[str],
     ) -> bodies.AlarmView:
         """Take note, once."""
-        if not UUID.fullmatch(alarm_id):
-            raise NotFound("no such alarm")
-        return alarm_view(await desk.alarms.acknowledge(AlarmId(alarm_id), data.note, grant))
+        alarm = AlarmId(id_in(alarm_id, UUID, "no such alarm"))
+        return alarm_view(await desk.alarms.acknowledge(alarm, data.note, grant))
 
     @post(
         "/desk/presence",

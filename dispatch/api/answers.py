@@ -7,6 +7,7 @@ from dispatch.api.facade import Outcome
 from dispatch.api.idempotency import REPLAYED
 from dispatch.api.if_match import etag
 from dispatch.api.places import incident_in, named
+from dispatch.ports import Answer
 from geo.datum import Datum
 from schemas.rest import IncidentView
 
@@ -35,6 +36,15 @@ def created(outcome: Outcome, datum: Datum) -> Response[bytes]:
     made = msgspec.json.decode(outcome.answer.body, type=_Named)
     response.headers["Location"] = f"/v1/incidents/{made.id}"
     return response
+
+
+def made(answer: Answer, path: str, *, replayed: bool) -> Response[bytes]:
+    """Return the answer of what is no incident; `Location` is its address below `path`."""
+    name = msgspec.json.decode(answer.body, type=_Named).id
+    headers = {"Location": f"{path}/{name}"}
+    if replayed:
+        headers[REPLAYED] = "true"
+    return Response(bytes(answer.body), status_code=201, media_type=JSON, headers=headers)
 
 
 def _in_datum(body: bytes, datum: Datum) -> bytes:

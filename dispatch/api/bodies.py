@@ -1,6 +1,7 @@
 """Request bodies: bounded JSON, decoded strictly, with a JSON pointer to what is wrong in them."""
 
 from collections.abc import Generator, Iterator
+from datetime import UTC
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
 
@@ -11,6 +12,7 @@ from litestar.typing import FieldDefinition
 
 from dispatch.api.pointer import escaped, fault_of_message
 from dispatch.api.problems import AnyRequest, Code, Refused
+from schemas.base import Instant
 from schemas.rest import Fault
 from schemas.wire import ErrorCode
 
@@ -111,6 +113,14 @@ def _nuls(value: object, pointer: str) -> Iterator[str]:
     elements = enumerate(value) if isinstance(value, list | tuple) else ()
     for name, inner in (*members, *elements):
         yield from _nuls(inner, f"{pointer}/{escaped(str(name))}")
+
+
+def in_utc(instant: Instant, pointer: str) -> Instant:
+    """Return an instant of a body in UTC."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise invalid(pointer, "no calendar has this instant") from error
 
 
 def invalid(pointer: str, detail: str) -> Refused:

@@ -6,7 +6,7 @@ from litestar.params import JSONBody
 from dispatch.api.access import needs
 from dispatch.api.bodies import Strict
 from dispatch.api.given import TheDesk, TheGrant
-from dispatch.api.incidents import in_utc
+from dispatch.api.incidents import call_in_utc
 from dispatch.api.promises import preview
 from dispatch.auth import Right
 from schemas import rest
@@ -33,4 +33,4 @@ class CandidateUnits(Controller):
         self, data: JSONBody[rest.OpenIncident], desk: TheDesk, grant: TheGrant
     ) -> rest.Candidates:
         """Return the candidates with ETA, ring, reasons and shortfall."""
-        return await desk.candidates(in_utc(data), grant)
+        return await desk.candidates(call_in_utc(data), grant)

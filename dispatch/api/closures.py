@@ -1,9 +1,7 @@
 """/v1/closures: roads that no unit is led over for a while."""
 
-from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
@@ -11,13 +9,11 @@ from msgspec.structs import replace
 
 from dispatch.api import cursor as cursors
 from dispatch.api.access import needs
-from dispatch.api.answers import JSON
-from dispatch.api.bodies import Strict, invalid
-from dispatch.api.given import UUID, TheDesk, TheGrant, TheInFlight, TheOnce
-from dispatch.api.idempotency import REPLAYED
+from dispatch.api.answers import made
+from dispatch.api.bodies import Strict, in_utc
+from dispatch.api.given import UUID, TheDesk, TheGrant, TheInFlight, TheOnce, id_in
 from dispatch.api.promises import listing, reading, registering
 from dispatch.auth import Right
-from dispatch.core.errors import NotFound
 from schemas import closure as bodies
 from schemas.closure import ClosureId
 
@@ -59,14 +55,10 @@ class ClosureDesk(Controller):
         in_flight: TheInFlight,
     ) -> Response[bytes]:
         """Close roads, once."""
-        body = in_utc(data)
+        body = replace(data, expires_at=in_utc(data.expires_at, "/expires_at"))
         with in_flight.hold(once):
             answer, replayed = await desk.closures.close(body, grant, once)
-        made: dict[str, Any] = msgspec.json.decode(answer.body)
-        headers = {"Location": f"/v1/closures/{made['id']}"}
-        if replayed:
-            headers[REPLAYED] = "true"
-        return Response(bytes(answer.body), status_code=201, media_type=JSON, headers=headers)
+        return made(answer, "/v1/closures", replayed=replayed)
 
     @get(
         operation_id="list_closures",
@@ -121,15 +113,5 @@ class ClosureDesk(Controller):
         return await desk.closures.end(_id(closure_id), grant)
 
 
-def in_utc(body: bodies.CloseRoads) -> bodies.CloseRoads:
-    """Return the body with its instant in UTC."""
-    try:
-        return replace(body, expires_at=body.expires_at.astimezone(UTC))
-    except OverflowError as error:
-        raise invalid("/expires_at", "no calendar has this instant") from error
-
-
 def _id(text: str) -> ClosureId:
-    if not UUID.fullmatch(text):
-        raise NotFound("no such closure")
-    return ClosureId(text)
+    return ClosureId(id_in(text, UUID, "no such closure"))

@@ -33,18 +33,21 @@ TheRegistry = NamedDependency[SkipValidation[CollectorRegistry]]
 TheUnit = NamedDependency[SkipValidation[UnitId]]
 
 
+def id_in(address: str, shape: re.Pattern[str], refusal: str) -> str:
+    """Return the id that an address names; what cannot be one is not found."""
+    if not shape.fullmatch(address):
+        raise NotFound(refusal)
+    return address
+
+
 async def provide_incident(incident_id: FromPath[str]) -> IncidentId:
     """Return the id in the address; what cannot be an id is not found."""
-    if not UUID.fullmatch(incident_id):
-        raise NotFound("no such incident")
-    return IncidentId(incident_id)
+    return IncidentId(id_in(incident_id, UUID, "no such incident"))
 
 
 async def provide_unit(unit_id: FromPath[str]) -> UnitId:
     """Return the id in the address; what cannot be an id is not found."""
-    if not VISIBLE.fullmatch(unit_id):
-        raise NotFound("no such unit")
-    return UnitId(unit_id)
+    return UnitId(id_in(unit_id, VISIBLE, "no such unit"))
 
 
 class Call(NamedTuple):

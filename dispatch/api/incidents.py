@@ -1,7 +1,6 @@
 """/v1/incidents: open, list, read; what a person may do with one stands in `actions`."""
 
 import re
-from datetime import UTC
 from typing import Annotated, Final
 
 from litestar import Controller, Response, get, post
@@ -11,7 +10,7 @@ from msgspec.structs import replace
 from dispatch.api import cursor as cursors
 from dispatch.api.access import needs
 from dispatch.api.answers import created
-from dispatch.api.bodies import Strict, invalid
+from dispatch.api.bodies import Strict, in_utc
 from dispatch.api.given import UUID, TheCall, TheDatum, TheDesk, TheGrant, TheIncident
 from dispatch.api.if_match import etag
 from dispatch.api.places import incident_in, named
@@ -51,7 +50,7 @@ class Incidents(Controller):
     )
     async def open_one(self, data: JSONBody[rest.OpenIncident], call: TheCall) -> Response[bytes]:
         """Open an incident, once."""
-        body = in_utc(data)
+        body = call_in_utc(data)
         with call.in_flight.hold(call.once):
             outcome = await call.desk.open(body, call.grant, call.once, call.received_at)
         return created(outcome, call.asked)
@@ -120,11 +119,8 @@ class Incidents(Controller):
         return rest.Timeline(items=[event_view(entry) for entry in page], next=following)
 
 
-def in_utc(body: rest.OpenIncident) -> rest.OpenIncident:
-    """Return the body with its instant in UTC."""
+def call_in_utc(body: rest.OpenIncident) -> rest.OpenIncident:
+    """Return the body with the instant of its call in UTC."""
     if body.called_at is None:
         return body
-    try:
-        return replace(body, called_at=body.called_at.astimezone(UTC))
-    except OverflowError as error:
-        raise invalid("/called_at", "no calendar has this instant") from error
+    return replace(body, called_at=in_utc(body.called_at, "/called_at"))

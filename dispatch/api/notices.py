@@ -1,9 +1,7 @@
 """/v1/notices: a text for many phones, how far it has come, and taking it back."""
 
-from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from litestar import Controller, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
@@ -11,13 +9,11 @@ from msgspec.structs import replace
 
 from dispatch.api import cursor as cursors
 from dispatch.api.access import needs
-from dispatch.api.answers import JSON
-from dispatch.api.bodies import Strict, invalid
-from dispatch.api.given import UUID, TheDesk, TheGrant, TheInFlight, TheOnce
-from dispatch.api.idempotency import REPLAYED
+from dispatch.api.answers import made
+from dispatch.api.bodies import Strict, in_utc
+from dispatch.api.given import UUID, TheDesk, TheGrant, TheInFlight, TheOnce, id_in
 from dispatch.api.promises import issuing, listing, reading, registering
 from dispatch.auth import Right
-from dispatch.core.errors import NotFound
 from dispatch.desk.notices import notice_view
 from schemas import notices as bodies
 from schemas.notice import NoticeId
@@ -58,14 +54,11 @@ class Notices(Controller):
         in_flight: TheInFlight,
     ) -> Response[bytes]:
         """Keep a notice to be sent, once."""
-        body = in_utc(data)
+        until = data.expires_at and in_utc(data.expires_at, "/expires_at")
+        body = replace(data, expires_at=until)
         with in_flight.hold(once):
             answer, replayed = await desk.notices.send(body, grant, once)
-        made: dict[str, Any] = msgspec.json.decode(answer.body)
-        headers = {"Location": f"/v1/notices/{made['id']}"}
-        if replayed:
-            headers[REPLAYED] = "true"
-        return Response(bytes(answer.body), status_code=201, media_type=JSON, headers=headers)
+        return made(answer, "/v1/notices", replayed=replayed)
 
     @get(
         operation_id="list_notices",
@@ -125,17 +118,5 @@ class Notices(Controller):
         return notice_view(await desk.notices.withdraw(_id(notice_id), grant))
 
 
-def in_utc(body: bodies.SendNotice) -> bodies.SendNotice:
-    """Return the body with its instant in UTC."""
-    if body.expires_at is None:
-        return body
-    try:
-        return replace(body, expires_at=body.expires_at.astimezone(UTC))
-    except OverflowError as error:
-        raise invalid("/expires_at", "no calendar has this instant") from error
-
-
 def _id(text: str) -> NoticeId:
-    if not UUID.fullmatch(text):
-        raise NotFound("no such notice")
-    return NoticeId(text)
+    return NoticeId(id_in(text, UUID, "no such notice"))

@@ -14,13 +14,12 @@ from dispatch.api.answers import JSON
 from dispatch.api.attempts import Attempts
 from dispatch.api.bodies import Strict
 from dispatch.api.facade import Outcome
-from dispatch.api.given import VISIBLE, TheDatum, TheGrant, TheInFlight, TheOnce, TheUnit
+from dispatch.api.given import VISIBLE, TheDatum, TheGrant, TheInFlight, TheOnce, TheUnit, id_in
 from dispatch.api.idempotency import REPLAYED
 from dispatch.api.places import named, unit_in
 from dispatch.api.problems import AnyRequest
 from dispatch.api.promises import enrolling, issuing, reading, registering
 from dispatch.auth import Grant, Right
-from dispatch.core.errors import NotFound
 from dispatch.desk.answers import CREATED
 from dispatch.desk.register import Register
 from dispatch.ports import Once
@@ -148,28 +147,22 @@ CHANGES: Final[tuple[Change, ...]] = (
 
 async def provide_unit_part(unit_id: FromPath[str]) -> str:
     """Return the id in the address; what cannot be one is not found."""
-    return _id(unit_id, "no such unit")
+    return id_in(unit_id, VISIBLE, "no such unit")
 
 
 async def provide_member(member_id: FromPath[str]) -> str:
     """Return the id in the address; what cannot be one is not found."""
-    return _id(member_id, "no such member")
+    return id_in(member_id, VISIBLE, "no such member")
 
 
 async def provide_device(device_id: FromPath[str]) -> str:
     """Return the id in the address; what cannot be one is not found."""
-    return _id(device_id, "no such device")
+    return id_in(device_id, VISIBLE, "no such device")
 
 
 async def provide_nothing() -> str:
     """Return nothing: there is no id yet."""
     return ""
-
-
-def _id(text: str, refusal: str) -> str:
-    if not VISIBLE.fullmatch(text):
-        raise NotFound(refusal)
-    return text
 
 
 PARTS: Final = {UNIT: provide_unit_part, MEMBER: provide_member, DEVICE: provide_device}
