@@ -4,7 +4,7 @@ from typing import Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from dispatch.core import commands as c
 from dispatch.core.decide import ORDER, REACHES
@@ -13,23 +13,17 @@ from dispatch.core.lifecycle import ASSIGNMENT, ENDED, OVER, Trigger
 from schemas import wire
 from schemas.base import UnitId, ms
 from schemas.incident import Assignment, AssignmentState
-from tests.machines.office import UNITS, Office, refused_for_nothing
+from tests.machines.machine import Repeating, picks
+from tests.machines.office import UNITS, refused_for_nothing
 
-picks = st.integers(0, 99)
 
-
-class Assignments(RuleBasedStateMachine):
+class Assignments(Repeating):
     """Units that are ordered somewhere, and report what they like."""
 
     def __init__(self) -> None:
         """Begin before the call."""
         super().__init__()
-        self.office = Office()
         self.known: dict[str, AssignmentState] = {}
-
-    def teardown(self) -> None:
-        """Go home."""
-        self.office.close()
 
     @initialize()
     def call(self) -> None:
@@ -119,11 +113,6 @@ class Assignments(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         """Time passes; who does not come is given up."""
         self.office.pass_by(seconds)
-
-    @rule(pick=st.integers(0, 99))
-    def repeat(self, pick: int) -> None:
-        """An answer was lost, and is asked for again long after."""
-        self.office.say_again(pick)
 
     @invariant()
     def each_walks_its_table(self) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from dispatch.core import commands as c
 from dispatch.core.events import Event
@@ -12,7 +12,8 @@ from dispatch.core.lifecycle import DUTY, ENDED, Trigger
 from schemas.base import MemberId, UnitId
 from schemas.unit import Duty
 from schemas.wire import DutyCall
-from tests.machines.office import DEVICES, UNITS, Office, refused_for_nothing
+from tests.machines.machine import Repeating
+from tests.machines.office import DEVICES, UNITS, refused_for_nothing
 
 STEPS: Final = {
     DutyCall.ON: (Trigger.CREW_ON, Duty.ON),
@@ -25,20 +26,15 @@ FEW: Final = DEVICES[:3]
 """Two of one unit, and one of another: enough to meet, few enough to do all."""
 
 
-class Duties(RuleBasedStateMachine):
+class Duties(Repeating):
     """Six members of three units, some of which are sent somewhere now and then."""
 
     def __init__(self) -> None:
         """Begin with the leaders on duty."""
         super().__init__()
-        self.office = Office()
         self.duties = {d: Duty.ON if d.endswith("a") else Duty.OFF for d in DEVICES}
         self.leaves: dict[str, Duty] = {}
         self.incident = self.office.call(priority=3)
-
-    def teardown(self) -> None:
-        """Go home."""
-        self.office.close()
 
     @rule(device=st.sampled_from(FEW), call=st.sampled_from(DutyCall))
     def clock(self, device: str, call: DutyCall) -> None:
@@ -78,11 +74,6 @@ class Duties(RuleBasedStateMachine):
     def go_on(self) -> None:
         """What is due is done: the offers of a crew that left are over."""
         self.office.pass_by(0)
-
-    @rule(pick=st.integers(0, 99))
-    def repeat(self, pick: int) -> None:
-        """An answer was lost, and is asked for again long after."""
-        self.office.say_again(pick)
 
     @invariant()
     def the_duties_are_as_the_table_says(self) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from dispatch.auth import Right
 from dispatch.core import commands as c
@@ -15,7 +15,8 @@ from dispatch.core.lifecycle import ENDED, INCIDENT, OPEN_OFFER, Trigger
 from schemas.base import IncidentId
 from schemas.incident import Status
 from schemas.wire import Reached
-from tests.machines.office import COMMANDER, FEED, Office, refused_for_nothing
+from tests.machines.machine import Machine
+from tests.machines.office import COMMANDER, FEED, refused_for_nothing
 
 ASKED: Final[dict[Trigger, Callable[[IncidentId], c.Command]]] = {
     Trigger.OPEN: lambda _: c.Triage(accept=True),
@@ -37,17 +38,8 @@ NEXT: Final = {
 }
 
 
-class Incidents(RuleBasedStateMachine):
+class Incidents(Machine):
     """One incident, and another that others are merged into."""
-
-    def __init__(self) -> None:
-        """Begin before the call."""
-        super().__init__()
-        self.office = Office()
-
-    def teardown(self) -> None:
-        """Go home."""
-        self.office.close()
 
     @initialize(trusted=st.booleans())
     def begin(self, trusted: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from dispatch.core import commands as c
 from dispatch.core.events import Event
@@ -13,7 +13,8 @@ from dispatch.core.lifecycle import OFFER, OVER, Trigger
 from schemas import wire
 from schemas.base import ms
 from schemas.incident import Offer, OfferState
-from tests.machines.office import Office, Reply, refused_for_nothing
+from tests.machines.machine import Repeating, picks
+from tests.machines.office import Reply, refused_for_nothing
 
 PULLED: Final = {wire.Answer.ACCEPT: Trigger.ACCEPT, wire.Answer.DECLINE: Trigger.DECLINE}
 ENDS: Final = {
@@ -32,21 +33,15 @@ WRITTEN: Final = {
     OfferState.WITHDRAWN: Event.WITHDRAWN,
     OfferState.CANCELLED: Event.OFFER_CANCELLED,
 }
-picks = st.integers(0, 99)
 
 
-class Offers(RuleBasedStateMachine):
+class Offers(Repeating):
     """Two incidents that ask the same units."""
 
     def __init__(self) -> None:
         """Begin before the calls."""
         super().__init__()
-        self.office = Office()
         self.known: dict[str, OfferState] = {}
-
-    def teardown(self) -> None:
-        """Go home."""
-        self.office.close()
 
     @initialize()
     def call(self) -> None:
@@ -116,11 +111,6 @@ class Offers(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         """Time passes, and clocks come."""
         self.office.pass_by(seconds)
-
-    @rule(pick=st.integers(0, 99))
-    def repeat(self, pick: int) -> None:
-        """An answer was lost, and is asked for again long after."""
-        self.office.say_again(pick)
 
     @invariant()
     def each_offer_walks_its_table(self) -> None:

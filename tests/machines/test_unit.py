@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from dispatch.core import commands as c
 from dispatch.core.errors import Conflict
@@ -12,24 +12,16 @@ from dispatch.core.lifecycle import ENDED, OPEN_OFFER, OVER, UNIT
 from schemas import wire
 from schemas.base import UnitId, ms
 from schemas.unit import UnitState
-from tests.machines.office import DEVICES, UNITS, Office, refused_for_nothing
+from tests.machines.machine import Repeating
+from tests.machines.office import DEVICES, UNITS, refused_for_nothing
 
 CANNOT: Final = {UnitState.OFF, UnitState.DISABLED, UnitState.ENGAGED}
 """Who is that can neither be asked nor sent."""
 units = st.sampled_from(UNITS)
 
 
-class Units(RuleBasedStateMachine):
+class Units(Repeating):
     """Three units, whose people come and go while somebody wants them."""
-
-    def __init__(self) -> None:
-        """Begin before the call."""
-        super().__init__()
-        self.office = Office()
-
-    def teardown(self) -> None:
-        """Go home."""
-        self.office.close()
 
     @initialize()
     def begin(self) -> None:
@@ -102,11 +94,6 @@ class Units(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         """Time passes, and clocks come."""
         self.office.pass_by(seconds)
-
-    @rule(pick=st.integers(0, 99))
-    def repeat(self, pick: int) -> None:
-        """An answer was lost, and is asked for again long after."""
-        self.office.say_again(pick)
 
     @invariant()
     def it_walks_its_table(self) -> None:
