@@ -17,11 +17,10 @@ from dispatch.core.decision import Decision, Mail
 from dispatch.core.events import Entry, Event
 from dispatch.telemetry import LOOK_EVERY_S, WOKEN_MOST, Metrics, Stalls, configure_log
 from dispatch.trace import traced
-from geo.eta import Quality
-from schemas.base import Instant, OfferId, UnitId
-from schemas.incident import Case, Offer, OfferState
+from schemas.base import Instant, UnitId
+from schemas.incident import Case, OfferState
 from schemas.wire import OfferEnd, OfferEndWhy
-from tests.dispatch.desk.test_answers import INCIDENT
+from tests.dispatch.desk.test_answers import INCIDENT, OFFER
 from tests.fakes import START
 
 
@@ -115,20 +114,7 @@ NO_FACTS: Final[dict[str, Instant]] = {}
 
 def ended(event: Event, via: str = "engine", facts: dict[str, Instant] = NO_FACTS) -> Decision:
     """Return a decision in which an offer sent five seconds ago came to something."""
-    offer = Offer(
-        id=OfferId("o1"),
-        incident_id=INCIDENT.id,
-        unit_id=UnitId("u1"),
-        slot=0,
-        state=OfferState.OPEN,
-        eta_s=60.0,
-        distance_m=80.0,
-        quality=Quality.STRAIGHT_LINE,
-        ring_s=180,
-        sent_at=START - timedelta(seconds=5),
-        lapse_at=START,
-        exp_at=START,
-    )
+    offer = replace(OFFER, state=OfferState.OPEN, sent_at=START - timedelta(seconds=5))
     offer = replace(offer, **facts)
     data = {"offer": offer.id}
     entry = Entry(type=event, by="x", via=via, at=START, unit_id=offer.unit_id, data=data)

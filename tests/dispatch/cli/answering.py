@@ -1,17 +1,21 @@
 """A service with twelve units in a city of twenty-five grids, for commands to ask."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
+import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 
 from dispatch.api import build
 from dispatch.auth import Grant, Role, token_hash
+from dispatch.cli.codes import Code
+from dispatch.cli.main import main
 from geo.eta import Moves, StraightLine
 from schemas.base import KeyId
 from tests.dispatch.desk.test_coverage import Room
@@ -42,3 +46,22 @@ def answering() -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(WAIT_S)
+
+
+class Told:
+    """What a command said that asks a service; some words it is always given."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *given: str) -> None:
+        self._capsys = capsys
+        self._given = given
+
+    def __call__(self, *words: str, code: Code = Code.OK) -> str:
+        """Run it; return what it printed. What is given twice counts as it is given last."""
+        assert main([*self._given, *words]) == code
+        said = self._capsys.readouterr()
+        return said.err if code else said.out
+
+    def json(self, *words: str) -> dict[str, Any]:
+        """Run it; return its JSON."""
+        found: dict[str, Any] = json.loads(self("--json", *words))
+        return found

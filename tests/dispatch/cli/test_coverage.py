@@ -3,13 +3,11 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dispatch.cli.codes import Code
-from dispatch.cli.main import main
-from tests.dispatch.cli.answering import KEY, answering
+from tests.dispatch.cli.answering import KEY, Told, answering
 
 
 @pytest.fixture(scope="module")
@@ -19,29 +17,10 @@ def url() -> Iterator[str]:
         yield address
 
 
-class Told:
-    """What the command said."""
-
-    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self._url = url
-        self._capsys = capsys
-
-    def __call__(self, *words: str, key: str = KEY, code: Code = Code.OK) -> str:
-        """Run it; return what it printed."""
-        assert main(["coverage", "--url", self._url, "--key", key, *words]) == code
-        said = self._capsys.readouterr()
-        return said.err if code else said.out
-
-    def json(self, *words: str) -> dict[str, Any]:
-        """Run it; return its JSON."""
-        found: dict[str, Any] = json.loads(self("--json", *words))
-        return found
-
-
 @pytest.fixture
 def told(url: str, capsys: pytest.CaptureFixture[str]) -> Told:
     """Runs the command."""
-    return Told(url, capsys)
+    return Told(capsys, "coverage", "--url", url, "--key", KEY)
 
 
 def test_it_shows_every_part_and_the_whole(told: Told) -> None:
@@ -96,5 +75,5 @@ def test_all_grids_are_written_for_a_map(told: Told, tmp_path: Path) -> None:
 
 def test_what_the_service_refuses_ends_the_command(told: Told) -> None:
     """With its reason."""
-    assert "may not see_units" in told(key="kk_feed", code=Code.FAILED)
+    assert "may not see_units" in told("--key", "kk_feed", code=Code.FAILED)
     assert "beyond your jurisdiction" in told("--jurisdiction", "sz", code=Code.FAILED)

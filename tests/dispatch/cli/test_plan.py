@@ -3,15 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dispatch.cli.codes import Code
-from dispatch.cli.main import main
 from geo.datum import Datum, point_from_wgs84
 from geo.roads import file as road_file
-from tests.dispatch.cli.answering import KEY, answering
+from tests.dispatch.cli.answering import KEY, Told, answering
 from tests.geo.net import at, net
 
 
@@ -22,30 +20,10 @@ def url() -> Iterator[str]:
         yield address
 
 
-class Told:
-    """What the command said."""
-
-    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self._url = url
-        self._capsys = capsys
-
-    def __call__(self, *words: str, code: Code = Code.OK) -> str:
-        """Run it for foot; return what it printed."""
-        given = ["plan", "--url", self._url, "--key", KEY, "--travel", "foot", *words]
-        assert main(given) == code
-        said = self._capsys.readouterr()
-        return said.err if code else said.out
-
-    def json(self, *words: str) -> dict[str, Any]:
-        """Run it; return its JSON."""
-        found: dict[str, Any] = json.loads(self("--json", *words))
-        return found
-
-
 @pytest.fixture
 def told(url: str, capsys: pytest.CaptureFixture[str]) -> Told:
     """Runs the command."""
-    return Told(url, capsys)
+    return Told(capsys, "plan", "--url", url, "--key", KEY, "--travel", "foot")
 
 
 def test_posts_are_told_in_the_order_of_what_they_add(told: Told) -> None:
