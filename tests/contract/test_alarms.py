@@ -1,50 +1,22 @@
 """What every store promises about alarms, tried on each of them."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace
 
 from dispatch.core.alarms import addressed, heard_entry, moved, step_entry
 from dispatch.core.commands import Cancel, Escalate, Wake
 from dispatch.core.events import Event
 from dispatch.ports import StaleCase
-from dispatch.store.postgres import PostgresStore
-from dispatch.store.registry import registry
 from schemas.alarm import Alarm, AlarmId, AlarmKind
 from schemas.base import KeyId
 from schemas.incident import Case, Concern
 from schemas.plan import Rung
-from tests.contract.test_store import STORES, _in_memory, _register
 from tests.contract.town import KEY, Town
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
-
-
-@pytest.fixture(params=STORES)
-def address(request: pytest.FixtureRequest) -> str | None:
-    """Where the store is: a database of the test's own, or nowhere but in memory."""
-    address: str | None = (
-        request.getfixturevalue("database") if request.param == "postgres" else None
-    )
-    return address
-
-
-@pytest_asyncio.fixture
-async def town(address: str | None) -> AsyncIterator[Town]:
-    """Three units with their phones in a store."""
-    if address is None:
-        memory = await _in_memory()
-        yield Town(memory, memory.put_units)
-        return
-    await _register(address)
-    store = await PostgresStore.open(address)
-    async with registry(address) as known:
-        yield Town(store, known.put_units)  # type: ignore[arg-type]  # its answer is not looked at
-    await store.close()
 
 
 async def rung(town: Town) -> Case:

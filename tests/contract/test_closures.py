@@ -10,7 +10,7 @@ import pytest_asyncio
 from dispatch.ports import AlreadyAnswered, Store
 from dispatch.store.postgres import PostgresStore
 from schemas.closure import Closure, ClosureId
-from tests.contract.test_store import STORES, _in_memory, _register
+from tests.contract.stores import in_memory, register
 from tests.contract.town import OK, once
 from tests.fakes import START
 
@@ -19,22 +19,13 @@ HOUR = timedelta(hours=1)
 RING = [[113.4, 23.1], [113.41, 23.1], [113.41, 23.11], [113.4, 23.1]]
 
 
-@pytest.fixture(params=STORES)
-def address(request: pytest.FixtureRequest) -> str | None:
-    """Where the store is: a database of the test's own, or nowhere but in memory."""
-    address: str | None = (
-        request.getfixturevalue("database") if request.param == "postgres" else None
-    )
-    return address
-
-
 @pytest_asyncio.fixture
 async def store(address: str | None) -> AsyncIterator[Store]:
     """A store with three units in it."""
     if address is None:
-        yield await _in_memory()
+        yield await in_memory()
         return
-    await _register(address)
+    await register(address)
     opened = await PostgresStore.open(address)
     yield opened
     await opened.close()

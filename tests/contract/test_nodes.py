@@ -16,7 +16,7 @@ from dispatch.store.memory import MemoryStore
 from dispatch.store.postgres import PostgresStore
 from schemas.base import DeviceId, UnitId
 from schemas.unit import Position, Unit
-from tests.contract.test_store import STORES, _register
+from tests.contract.stores import register
 from tests.contract.town import OK, Town, devices, members, once, places, units
 from tests.fakes import START, ManualClock
 
@@ -64,22 +64,13 @@ def ids(beat: Beat) -> list[NodeId]:
     return [n.id for n in beat.others]
 
 
-@pytest.fixture(params=STORES)
-def address(request: pytest.FixtureRequest) -> str | None:
-    """Where the store is: a database of the test's own, or nowhere but in memory."""
-    address: str | None = (
-        request.getfixturevalue("database") if request.param == "postgres" else None
-    )
-    return address
-
-
 @pytest_asyncio.fixture
 async def site(address: str | None) -> AsyncIterator[Site]:
     """A store, and a way to let its time pass."""
     if address is None:
         yield await _in_memory()
         return
-    await _register(address)
+    await register(address)
     store, keeper = await PostgresStore.open(address), await asyncpg.connect(address)
 
     async def wait(seconds: float) -> None:

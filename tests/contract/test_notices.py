@@ -1,54 +1,21 @@
 """What every store promises about notices, tried on each of them."""
 
-from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace
 
 from dispatch.core.notices import withdrawn
 from dispatch.ports import OUTBOX_MOST, AlreadyAnswered
-from dispatch.store.postgres import PostgresStore
-from dispatch.store.registry import registry
 from schemas.base import DeviceId, UnitId
 from schemas.notice import Notice, NoticeId, NoticeLevel
-from schemas.unit import Unit
-from tests.contract.test_store import STORES, _in_memory, _register
 from tests.contract.town import OK, Town, frames, once
 from tests.fakes import ManualClock
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 ALL = [DeviceId(f"d{n}") for n in range(1, 7)]
-
-
-@pytest.fixture(params=STORES)
-def address(request: pytest.FixtureRequest) -> str | None:
-    """Where the store is: a database of the test's own, or nowhere but in memory."""
-    address: str | None = (
-        request.getfixturevalue("database") if request.param == "postgres" else None
-    )
-    return address
-
-
-@pytest_asyncio.fixture
-async def town(address: str | None) -> AsyncIterator[Town]:
-    """Three units with their phones in a store."""
-    if address is None:
-        memory = await _in_memory()
-        yield Town(memory, memory.put_units)
-        return
-    await _register(address)
-    store = await PostgresStore.open(address)
-
-    async def register(units: Sequence[Unit]) -> None:
-        async with registry(address) as known:
-            await known.put_units(units)
-
-    yield Town(store, register)
-    await store.close()
 
 
 def notice(clock: ManualClock, number: int = 1, **facts: Any) -> Notice:

@@ -8,22 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from dispatch.core.commands import Cancel
-from dispatch.ports import (
-    Channel,
-    Claimed,
-    Push,
-    PushAddress,
-    PushState,
-    Settled,
-    Unheard,
-)
+from dispatch.ports import Channel, Claimed, Push, PushAddress, PushState, Settled, Unheard
 from schemas.base import DeviceId, UnitId
 from schemas.incident import Case
-from tests.contract import test_store as stores
 from tests.contract.town import OFF, OK, ONE, TWO, Town, once
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
-address, town = stores.address, stores.town  # the same stores, and the same town in them
 
 HERE: Final = PushAddress(kind="hook", a="vendor-token-1")
 THERE: Final = PushAddress(kind="webpush", a="https://push.example.org/subscription")

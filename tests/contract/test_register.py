@@ -32,16 +32,6 @@ from tests.contract.town import OK, ONE, THREE, TWO, Town, devices, members, onc
 from tests.fakes import START, ManualClock
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
-STORES = [pytest.param("memory"), pytest.param("postgres", marks=pytest.mark.postgres)]
-
-
-@pytest.fixture(params=STORES)
-def address(request: pytest.FixtureRequest) -> str | None:
-    """Where the store is: a database of the test's own, or nowhere but in memory."""
-    address: str | None = (
-        request.getfixturevalue("database") if request.param == "postgres" else None
-    )
-    return address
 
 
 @pytest_asyncio.fixture

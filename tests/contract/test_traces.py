@@ -9,12 +9,10 @@ from dispatch.store.pools import encoded
 from dispatch.store.postgres import PostgresStore
 from dispatch.trace import traced
 from schemas.base import DeviceId, MemberId
-from tests.contract.test_store import address, town
 from tests.contract.town import OFF, OK, ONE, TWO, Town, once
 from tests.fakes import START
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
-__all__ = ["address", "town"]  # fixtures
 
 OPENED, TAKEN, LATER = "a" * 32, "b" * 32, "c" * 32
 

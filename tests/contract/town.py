@@ -8,12 +8,12 @@ import msgspec
 import shapely
 from msgspec.structs import replace
 
-from dispatch.core.commands import Accept, Command, Open
+from dispatch.core.commands import Accept, Command, Open, Report
 from dispatch.core.decide import decide, open_case
 from dispatch.core.decision import Actor, Context, Decision
 from dispatch.core.matching import Candidate, Found
 from dispatch.core.plans import plan_for
-from dispatch.ports import Answer, DutyChange, Key, Once, Outbox, Sealed, Store
+from dispatch.ports import Answer, DutyChange, Key, Loaded, Once, Outbox, Sealed, Store
 from geo.datum import Datum
 from geo.eta import Quality
 from geo.jurisdiction import Jurisdiction
@@ -21,7 +21,7 @@ from schemas.base import DeviceId, IncidentId, KeyId, MemberId, UnitId
 from schemas.incident import Case, Incident, Offer, Status
 from schemas.plan import IncidentKind, Need
 from schemas.unit import Capability, Device, Duty, Member, Unit, UnitKind, UnitState
-from schemas.wire import ReliableFrame
+from schemas.wire import Reached, ReliableFrame
 from tests.fakes import ManualClock
 
 ONE, TWO, THREE = UnitId("u1"), UnitId("u2"), UnitId("u3")
@@ -264,6 +264,18 @@ def once(command: str, digest: bytes = b"same") -> Once:
 def frames(mail: Sequence[Outbox]) -> list[ReliableFrame]:
     """Return the frames of outbox rows."""
     return [_frame.decode(row.frame) for row in mail]
+
+
+def step(town: Town, case: Case, reached: Reached) -> Report:
+    """Return what the unit of a case's first task says: how far it has come."""
+    task = case.assignments[0]
+    return Report(unit_id=task.unit_id, task_id=task.id, reached=reached, at=town.clock.now())
+
+
+def body(loaded: Loaded) -> Any:
+    """Return what was answered to a command that is kept."""
+    assert loaded.answer is not None
+    return msgspec.json.decode(loaded.answer.body)
 
 
 def _incident(clock: ManualClock, number: int) -> Incident:
