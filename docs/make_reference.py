@@ -119,7 +119,7 @@ RANGES: Final[Mapping[int, str]] = {
 TOPS: Final[Mapping[str, str]] = {
     ".ci": "what a machine runs for every change.",
     "bench": "benchmarks with floors, and peers side by side.",
-    "deploy": "systemd unit, Prometheus alert rules, Grafana dashboard.",
+    "deploy": "systemd unit, files for three machines, Prometheus alert rules, Grafana dashboard.",
     "docs": "tutorial, how-to, reference, explanation with decision records, glossary.",
     "requirements": "what is installed, each file by its hash.",
 }

@@ -10,18 +10,25 @@ import click
 import msgspec
 import shapely
 
-from dispatch.cli import machine, machine_verdicts, site_verdicts, store_verdicts
+from dispatch.cli import (
+    backup_verdicts,
+    machine,
+    machine_verdicts,
+    site_verdicts,
+    store_verdicts,
+)
+from dispatch.cli.backup_verdicts import Kept, Newest
 from dispatch.cli.codes import Code, Failure
 from dispatch.cli.database import POSTGRES
+from dispatch.cli.open_files import FILES_FOR_OTHERS
 from dispatch.cli.serve import roads_of
 from dispatch.cli.verdict import Line, Verdict, ok, warn, worst
-from dispatch.cli.worker import FILES_FOR_OTHERS
 from dispatch.clock import SystemClock
 from dispatch.core.hidden import HIDDEN, is_hidden
 from dispatch.desk.the_hour import read_hours
 from dispatch.ports import StoreAway
-from dispatch.settings import ENVIRONMENT, BadSetting, Settings, read
-from dispatch.store import migrate, neighbour, server_facts
+from dispatch.settings import ENVIRONMENT, BadSetting, Settings, bus_servers, read
+from dispatch.store import archive, backup_folder, migrate, neighbour, server_facts
 from dispatch.store.connection import Connection, StoreRefused, connected
 from dispatch.store.registry import Registry
 from geo.jurisdiction import Jurisdiction
@@ -96,7 +103,10 @@ async def _examined(settings: Settings, *, checksum: bool) -> list[Line]:
     dsn = settings.database_url or (neighbour.address(folder) if holder else None)
     return [
         machine_verdicts.on_files(
-            machine.files_most(holder), FILES_FOR_OTHERS, running=holder is not None
+            machine.files_most(holder),
+            FILES_FOR_OTHERS,
+            running=holder is not None,
+            workers=settings.workers,
         ),
         machine_verdicts.on_memory(
             machine.memory_mb(), running=holder is not None or bool(door.kapok)
@@ -107,12 +117,59 @@ async def _examined(settings: Settings, *, checksum: bool) -> list[Line]:
         *roads,
         *_hours(settings),
         *([_unseen(holder)] if dsn is None else await _database(dsn, box)),
+        machine_verdicts.on_time(machine.clock_follows()),
+        *await _safe(settings, folder, dsn),
+        *await _bus(settings),
         site_verdicts.on_push(settings.push_url),
     ]
 
 
 def _unseen(holder: int | None) -> Line:
     return store_verdicts.NO_DATABASE if holder is None else store_verdicts.hidden_by(holder)
+
+
+async def _safe(settings: Settings, database: Path, dsn: str | None) -> list[Line]:
+    """Judge what there is for a bad day: backups, and the log in a second place."""
+    newest, archived = _newest(settings.backups), _kept(settings.archive, database)
+    lines = [
+        *backup_verdicts.on_backups(_kept(settings.backups, database), newest, SystemClock().now())
+    ]
+    if settings.database_url is not None:
+        return [*lines, *backup_verdicts.on_outside(archived)]
+    return [*lines, *backup_verdicts.on_archive(archived, await _chains(dsn), newest)]
+
+
+def _newest(folder: Path | None) -> Newest | None:
+    found = backup_folder.backups(folder) if folder is not None else []
+    return Newest(path=found[-1][0], facts=found[-1][1]) if found else None
+
+
+def _kept(folder: Path | None, database: Path) -> Kept | None:
+    if folder is None:
+        return None
+    beside = machine.on_one_disk(folder, database)
+    return Kept(path=folder, free_mb=machine.free_mb(folder), beside_data=beside)
+
+
+async def _chains(dsn: str | None) -> list[archive.Chain] | None:
+    if dsn is None:
+        return None
+    try:
+        async with connected(dsn, REACH_S) as connection:
+            return await archive.chains(connection)
+    except (StoreAway, StoreRefused):  # told with the database
+        return None
+
+
+async def _bus(settings: Settings) -> list[Line]:
+    """Judge every server of the bus; told without the password that an address may have."""
+    servers = bus_servers(settings.bus_url)
+    if not servers:
+        return [machine_verdicts.on_no_bus(settings.workers)]
+    return [
+        machine_verdicts.on_bus(url.rpartition("@")[2], await machine.bus_trouble(url))
+        for url in servers
+    ]
 
 
 def _hours(settings: Settings) -> list[Line]:
@@ -168,7 +225,8 @@ async def _tables(connection: Connection, roads: Box | None) -> list[Line]:
     if pending:
         do = "migrate, then run this again"
         return [applied, warn("register", "units and keys cannot be seen before that", do)]
-    return [applied, *await _register(connection, roads)]
+    processes = store_verdicts.on_alive(await server_facts.alive(connection))
+    return [applied, processes, *await _register(connection, roads)]
 
 
 async def _register(connection: Connection, roads: Box | None) -> list[Line]:

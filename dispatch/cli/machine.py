@@ -1,11 +1,14 @@
 """What a machine gives a service: files, memory, a folder, a port. Looked at, never changed."""
 
+import asyncio
+import ctypes
 import os
 import resource
 import shutil
 import socket
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -20,6 +23,10 @@ CGROUP_MOST: Final = Path("/sys/fs/cgroup/memory.max")
 MEMINFO: Final = Path("/proc/meminfo")
 EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - asked, not bound
 MB: Final = 1_000_000
+NATS_PORT: Final = 4222
+TIMEX_BYTES: Final = 512
+"""More than `struct timex` takes; nothing is set by a call with zeros."""
+TIME_ERROR: Final = 5  # sys/timex.h: the clock is not synchronised
 
 
 class Folder(Record, frozen=True, kw_only=True):
@@ -98,6 +105,39 @@ def folder(data: Path, database: Path) -> Folder:
     if not os.access(standing, os.W_OK | os.X_OK):
         return Folder(path=data, trouble=f"this user may not write in {standing}")
     return Folder(path=data, free_mb=shutil.disk_usage(standing).free // MB)
+
+
+def clock_follows() -> bool | None:
+    """Say whether the machine's clock follows a time server; None where the kernel does not say."""
+    answer = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
+    return None if answer < 0 else bool(answer != TIME_ERROR)
+
+
+def free_mb(folder: Path) -> int | None:
+    """Return what is free in a folder; None where it is not there."""
+    return shutil.disk_usage(folder).free // MB if folder.is_dir() else None
+
+
+def on_one_disk(one: Path, other: Path) -> bool:
+    """Say whether two folders that are there lie on one disk."""
+    return one.exists() and other.exists() and one.stat().st_dev == other.stat().st_dev
+
+
+async def bus_trouble(url: str) -> str:
+    """Return why a server of the bus cannot be reached; '' where one answers as NATS does."""
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(ASK_S):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port or NATS_PORT)
+            try:
+                said = await reader.readuntil(b" ")
+            finally:
+                writer.close()
+    except TimeoutError:
+        return "no answer"
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+        return str(error)
+    return "" if said == b"INFO " else "somebody answers, and it is no NATS"
 
 
 async def door(host: str, port: int) -> Door:

@@ -15,12 +15,16 @@ FREE_LEAST_MB: Final = 1_000
 FREE_AMPLE_MB: Final = 10_000
 
 
-def on_files(most: int, for_others: int, *, running: bool) -> Line:
-    """Judge how many phones can be held: each one takes a file."""
-    subject, phones = "open files", max(0, most - for_others)
+def on_files(most: int, for_others: int, *, running: bool, workers: int = 1) -> Line:
+    """Judge how many phones can be held: each one takes a file of the worker that holds it."""
+    subject, phones = "open files", max(0, most - for_others) * workers
     whose = "the running Kapok" if running else "a Kapok started from here"
-    found = f"{most:,} for {whose}: {phones:,} phones"
-    do = f"raise the hard limit (LimitNOFILE, ulimit -Hn) to {CITY_PHONES + for_others:,} or more"
+    how = f" in {workers} workers" if workers > 1 else ""
+    found = f"{most:,} for {whose}: {phones:,} phones{how}"
+    do = (
+        f"raise the hard limit (LimitNOFILE, ulimit -Hn) to {CITY_PHONES + for_others:,} or more, "
+        "or run more workers (KAPOK_WORKERS)"
+    )
     if phones >= CITY_PHONES:
         return ok(subject, found)
     return (warn if phones >= FEW_PHONES else fail)(subject, found, do)
@@ -76,3 +80,26 @@ def _on_kapok(url: str, version: str, ready: bool, parts: dict[str, bool]) -> Li
     missing = ", ".join(sorted(name for name, is_ready in parts.items() if not is_ready))
     found = f"Kapok (REST version {version}) answers at {url} and is not ready: {missing}"
     return fail("port", found, "its log says why; see the runbook, KapokDown")
+
+
+def on_time(follows: bool | None) -> Line:
+    """Judge whether the machine's clock is kept right by anybody."""
+    subject = "time server"
+    if follows:
+        return ok(subject, "the machine's clock follows one")
+    found = "the machine's clock follows none" if follows is False else "the kernel does not say"
+    return warn(subject, found, "run chrony or systemd-timesyncd on this machine")
+
+
+def on_bus(server: str, trouble: str) -> Line:
+    """Judge one server of the bus."""
+    if trouble:
+        found = f"{server} cannot be reached: {trouble}"
+        return fail("bus", found, "look whether it runs, and whether BUS_URL names it")
+    return ok("bus", f"{server} answers")
+
+
+def on_no_bus(workers: int) -> Line:
+    """Say what processes hear one another by where no bus is named."""
+    found = "none is needed by one process" if workers == 1 else "our own, started with the service"
+    return ok("bus", found)

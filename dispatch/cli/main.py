@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from dispatch.cli.backup import backup
 from dispatch.cli.codes import MEANINGS, Code
 from dispatch.cli.coverage import coverage
 from dispatch.cli.demo import demo
@@ -12,10 +13,12 @@ from dispatch.cli.devices import devices
 from dispatch.cli.doctor import doctor
 from dispatch.cli.importing import import_
 from dispatch.cli.keys import keys
+from dispatch.cli.load import load
 from dispatch.cli.migrate import migrate
 from dispatch.cli.phones import phones
 from dispatch.cli.plan import plan
 from dispatch.cli.replay import replay_protocol
+from dispatch.cli.restore import restore
 from dispatch.cli.serve import serve
 from dispatch.cli.worker import worker
 from dispatch.settings import BadSetting
@@ -25,11 +28,14 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     worker,
     demo,
     phones,
+    load,
     migrate,
     import_,
     keys,
     devices,
     doctor,
+    backup,
+    restore,
     replay_protocol,
     coverage,
     plan,

@@ -117,7 +117,7 @@ def parted(reason: str) -> Line:
 
 def on_alive(alive: Alive) -> Line:
     """Say how many processes share the work."""
-    found = f"{alive.processes} on {alive.machines} machines"
+    found = f"{alive.processes} alive, machines: {alive.machines}"
     if alive.builds > 1:
         do = "let the renewal come to its end, or start those that were left behind anew"
         return warn("processes", f"{found}, of {alive.builds} versions", do)

@@ -10,7 +10,7 @@ from dispatch.desk.desk import Desk
 from dispatch.ports import UnitStates
 from schemas.base import IncidentId, UnitId
 from schemas.incident import Case
-from schemas.unit import UnitRow
+from schemas.unit import Member, UnitRow
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -34,6 +34,8 @@ class Agreement:
     def __init__(self, desk: Desk, *, counts: bool = True) -> None:
         self._desk = desk
         self._counts = counts
+        self.complete = True
+        """Whether the last comparison of cases left none out."""
 
     async def check(self) -> None:
         """Compare versions of cases, and everything of a sample."""
@@ -56,6 +58,24 @@ class Agreement:
                 return self._take_units([row for row in rows if row.unit.id in wrong])
         return []
 
+    async def crews(self) -> list[UnitId]:
+        """Compare every member; return the units whose crews were other."""
+        unit_ids, wrong = [unit.id for unit in self._desk.fleet], list[UnitId]()
+        for start in range(0, len(unit_ids), SLICE):
+            with self._desk.in_flight.watching() as changed:
+                members = await self._desk.store.crews(unit_ids[start : start + SLICE])
+            wrong += self._take_members([m for m in members if m.unit_id not in changed])
+        return wrong
+
+    def _take_members(self, members: Sequence[Member]) -> list[UnitId]:
+        roster = self._desk.roster
+        wrong = [m for m in members if m != roster.member(m.unit_id, m.id)]
+        roster.put(wrong)
+        unit_ids = [m.unit_id for m in wrong]
+        self._count("crew", unit_ids)
+        self._desk.changed(unit_ids)
+        return unit_ids
+
     def _take_units(self, rows: Sequence[UnitRow]) -> list[UnitId]:
         for row in rows:
             self._desk.fleet.put(row)
@@ -72,7 +92,9 @@ class Agreement:
             found = await self._desk.store.live_versions()
         held = self._desk.board.versions()
         wrong = [i for i in sorted(found.keys() | held.keys()) if found.get(i) != held.get(i)]
-        return await self._look_at([i for i in wrong if i not in changed][:CASES_MOST])
+        some = [i for i in wrong if i not in changed][:CASES_MOST]
+        self.complete = len(some) == len(wrong)
+        return await self._look_at(some)
 
     async def _look_at(self, incident_ids: Iterable[IncidentId]) -> list[IncidentId]:
         """Read cases, and take those that are other than memory has them."""
@@ -86,6 +108,7 @@ class Agreement:
             case = (await desk.store.load(incident_id, None)).case
         known = desk.board.case(incident_id)
         if case is None or incident_id in changed or _settled(case) == _settled(known):
+            self.complete &= incident_id not in changed
             return False
         desk.take(case)
         return True

@@ -12,6 +12,7 @@ from dispatch.core.decision import Decision
 from dispatch.core.errors import Conflict, IdReuse, Overloaded, Refusal, Unavailable
 from dispatch.core.events import Entry, Event
 from dispatch.core.hidden import is_hidden
+from dispatch.core.lifecycle import OVER
 from dispatch.desk import answers
 from dispatch.desk.picture import Picture
 from dispatch.ports import (
@@ -122,6 +123,7 @@ class Changes(Picture):
 
     def _apply(self, decision: Decision, sealed: Sequence[Sealed]) -> None:
         """Make visible what is now on disk."""
+        unheard = self._unheard(decision.case, decision.entries)
         self.board.put(decision.case)
         self.fleet.fold(decision.entries)
         for letter in sealed:
@@ -133,6 +135,7 @@ class Changes(Picture):
         self.changed(_units(decision.entries) | self._around(decision.case, decision.entries))
         self.locate(decision.unsure)
         self.metrics.decided(decision)
+        self._find_out(unheard, decision.case)
         _tell(decision)
         if decision.alarms:
             self.alarms.look()
@@ -148,6 +151,7 @@ class Changes(Picture):
         """Make visible what another process has decided, unless something later is known."""
         with self.in_flight.changing(_named(case, entries)):
             before = self.board.units(case.incident.id)
+            unheard = self._unheard(case, entries)
             if self.board.put(case):
                 self.fleet.fold(entries)
             told = before | self.board.units(case.incident.id) | _units(entries)
@@ -158,8 +162,25 @@ class Changes(Picture):
             for letter in sealed:
                 self.roster.sealed(letter.device_id, letter.seq)
             self._outbound.push(sealed)
+        self._find_out(unheard, case)
+        self.reread.update(_released(entries))
         self.changed(told | self._around(case, entries))
         self.locate(unsure)
+
+    def _unheard(self, case: Case, entries: Iterable[Entry]) -> set[UnitId] | None:
+        """Return whom memory thinks asked or sent, where versions between are not known here.
+
+        Of a case that is over memory knows nothing, and nobody was told anything of it.
+        """
+        incident = case.incident
+        if incident.version <= self.board.version(incident.id) + 1 or _reopened(entries):
+            return None
+        return self.board.units(incident.id)
+
+    def _find_out(self, unheard: set[UnitId] | None, case: Case) -> None:
+        """Let the phones know that were told a state without what was decided between."""
+        if unheard is not None:
+            self.found_out(unheard | self.board.units(case.incident.id))
 
     def _around(self, case: Case, entries: Iterable[Entry]) -> set[UnitId]:
         """Note who stands inside the ring; return whose situation is another by it."""
@@ -169,10 +190,9 @@ class Changes(Picture):
 
     def _look_ahead(self, entries: Iterable[Entry]) -> None:
         """Wake the due loop where a decision means something for other incidents."""
-        for entry in entries:
-            if entry.type is Event.ASSIGNMENT_ENDED and entry.unit_id:
-                self.reread.add(entry.unit_id)
-                self.soon.update(self.board.waiting()[:SOON_MOST])
+        if released := _released(entries):
+            self.reread.update(released)
+            self.soon.update(self.board.waiting()[:SOON_MOST])
         self.poke.set()
 
 
@@ -191,6 +211,15 @@ def _about(decision: Decision) -> set[str]:
 
 def _named(case: Case, entries: Iterable[Entry]) -> set[str]:
     return {case.incident.id, *_units(entries)}
+
+
+def _reopened(entries: Iterable[Entry]) -> bool:
+    return any(e.type is Event.STATUS and e.data["before"] in OVER for e in entries)
+
+
+def _released(entries: Iterable[Entry]) -> set[UnitId]:
+    """Return the units that were let go: whoever waited for that to leave is off duty now."""
+    return _units(entry for entry in entries if entry.type is Event.ASSIGNMENT_ENDED)
 
 
 def _units(entries: Iterable[Entry]) -> set[UnitId]:

@@ -33,10 +33,16 @@ class Epoch:
         async with self._turn:
             return self.name == seen and self._due() and await self._renew(device_id, seq)
 
-    def follow(self, name: str) -> bool:
-        """Take the name the store tells; say whether it is another than before."""
-        before, self.name = self.name, name
-        return self.name != before
+    async def follow(self, name: str, seen: str) -> bool:
+        """Take the name the store told who asked when `seen` was the name; say whether it is new.
+
+        What was told before a new epoch began here is of the past.
+        """
+        async with self._turn:
+            if self.name != seen:
+                return False
+            self.name = name
+            return name != seen
 
     def _due(self) -> bool:
         return self._renewed_at is None or self._clock.now() >= self._renewed_at + RENEWED_EVERY

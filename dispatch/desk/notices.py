@@ -76,15 +76,19 @@ class Notices:
         self._new = asyncio.Event()
         self._unsure = False
         self._told: Callable[[str, Sequence[Sealed]], None] | None = None
+        self._untold: Callable[[], None] = lambda: None
+        self.found_mail: Callable[[DeviceId, int], None] = lambda *_: None
         self._following: deque[Sealed] = deque()
 
     def send_through(self, outbound: Outbound) -> None:
         """Hand committed frames to this lane from now on."""
         self._outbound = outbound
 
-    def tell_through(self, told: Callable[[str, Sequence[Sealed]], None]) -> None:
-        """Say to other processes what was written, from now on."""
-        self._told = told
+    def tell_through(
+        self, told: Callable[[str, Sequence[Sealed]], None], untold: Callable[[], None]
+    ) -> None:
+        """Say to other processes what was written, or that something may have been, from now on."""
+        self._told, self._untold = told, untold
 
     def follow(self, sealed: Sequence[Sealed]) -> None:
         """Hand over what another process has written, a slice in each turn of the loop."""
@@ -101,10 +105,22 @@ class Notices:
 
     async def recover(self) -> None:
         """Learn for which phones notices wait; what was not sent to its end goes on."""
-        self._waiting = dict(await self._store.waiting_notices(self._clock.now()))
-        for device_id, seq in self._waiting.items():
-            self._roster.sealed(device_id, seq)
+        await self.read_again()
         self._new.set()
+
+    async def read_again(self) -> None:
+        """Learn what waits by the store; what was heard of meanwhile is newer, and stays."""
+        before = dict(self._waiting)
+        found = dict(await self._store.waiting_notices(self._clock.now()))
+        for device_id, seq in before.items():
+            if device_id not in found and self._waiting.get(device_id) == seq:
+                del self._waiting[device_id]
+        for device_id, seq in found.items():
+            known = self._waiting.get(device_id, 0)
+            self._waiting[device_id] = max(seq, known)
+            self._roster.sealed(device_id, seq)
+            if seq > known:
+                self.found_mail(device_id, seq)
 
     # What people do. -----------------------------------------------------------------------------
 
@@ -229,6 +245,7 @@ class Notices:
         """Send what waits; where a batch was written and nobody heard of it, learn of it first."""
         if self._unsure:
             await self.recover()
+            self._untold()
         self._unsure = True
         await self.send_waiting()
         self._unsure = False

@@ -91,6 +91,9 @@ class Peers:
         self._agreement = Agreement(desk, counts=False)
         self._tasks: set[asyncio.Task[None]] = set()
         self._reading = asyncio.Lock()
+        self._unknown: set[NodeId] = set()
+        self._asking: dict[NodeId, set[DeviceId]] = {}
+        self._moved_since: Instant | None = None
         self._missed = False
         self._missed_words = 0
         self._told = dict.fromkeys(("said", "unsaid", "missed"), 0)
@@ -143,7 +146,9 @@ class Peers:
         strangers = await self._strangers(beat)
         while strangers and loop.time() < till:
             await asyncio.sleep(JOIN_PAUSE_S)
-            strangers = await self._strangers(await self._store_beat())
+            beat = await self._store_beat()
+            strangers = await self._strangers(beat)
+        self._neighbours.listed(beat.others, _now_s())
         if strangers:
             await self._desk.store.leave(self._node.id)
             raise OtherBus(
@@ -173,21 +178,27 @@ class Peers:
     def beats(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
         """Return what is to be done every so many seconds."""
         return [
+            (BEAT_EVERY_S, self.pulse),
             (BEAT_EVERY_S, self.beat),
             (SPEAK_EVERY_S, self.speak),
+            (SPEAK_EVERY_S, self.bind),
             (LOOK_EVERY_S, self.look),
             (MOVED_EVERY_S, self.look_for_moved),
             (AWAKE_EVERY_S, self.absence.look),
         ]
 
-    async def beat(self) -> None:
-        """Say that this process lives, on the bus and in the store; look who else does."""
+    async def pulse(self) -> None:
+        """Say that this process lives on the bus, whether or not the store answers."""
         self.voice.pulse()
+
+    async def beat(self) -> None:
+        """Say that this process lives in the store; look who else does."""
+        epoch = self._phones.epoch
         beat = await self._store_beat()
         now_s = _now_s()
         for node_id in self._neighbours.listed(beat.others, now_s):
             self._ended(node_id)
-        await self._phones.follow_epoch(beat.epoch)
+        await self._phones.follow_epoch(beat.epoch, epoch)
         self._judge(self._neighbours.silent(now_s))
 
     def _judge(self, silent: Sequence[NodeId]) -> None:
@@ -199,15 +210,15 @@ class Peers:
             self._missed = True
 
     async def speak(self) -> None:
-        """Tell where units are and which phones came and went; write down who holds whom."""
+        """Tell where units are and which phones came and went."""
         self._phones.whereabouts.show_heard()
         self.voice.fixes(self._phones.whereabouts.news())
         phones, gone = self._phones.presence.news()
         if phones or gone:
             self.voice.here(phones, gone)
-        await self._bind()
 
-    async def _bind(self) -> None:
+    async def bind(self) -> None:
+        """Write down which phones said hello here; close those that are bound elsewhere since."""
         presence = self._phones.presence
         bindings = presence.unbound()
         if not bindings:
@@ -222,11 +233,17 @@ class Peers:
     async def look(self) -> None:
         """Read again what was missed; while the picture is partial, all that is written down."""
         self._tell()
+        for node_id in tuple(self._unknown):
+            self._ask_whom(node_id)
         if self._desk.partial:
             await self._read_positions()
         if self._missed or self._desk.partial:
             self._missed = False
-            await self.read_again()
+            try:
+                await self.read_again()
+            except StoreAway:
+                self._missed = True
+                raise
 
     def _tell(self) -> None:
         """Tell the metrics how it stands."""
@@ -246,16 +263,30 @@ class Peers:
     async def look_for_moved(self) -> None:
         """Close phones that have said hello elsewhere since, whoever did not tell us."""
         if self.others():
-            since: Instant = self._desk.clock.now() - BOUND_LATE
+            now = self._desk.clock.now()
+            since: Instant = min(now, self._moved_since or now) - BOUND_LATE
             self._phones.presence.moved(await self._desk.store.moved(self._node.id, since))
+            self._moved_since = now
 
     async def read_again(self) -> None:
-        """Take cases, units and heads as the store has them, where they are other."""
+        """Take cases, units, crews and notices as the store has them, where they are other.
+
+        Heads are read first and taken last: what they stand for is known by then.
+        """
         async with self._reading:
+            reading = self._phones.presence.begin_reading()
+            heads = await self._desk.store.heads()
             await self._agreement.cases()
-            await self._agreement.states()
-            for device_id, head in await self._desk.store.heads():
+            is_complete = self._agreement.complete
+            self._desk.reread.update(await self._agreement.states())
+            await self._agreement.crews()
+            await self._desk.notices.read_again()
+            for device_id, head in heads:
                 self._desk.roster.sealed(device_id, head)
+            if is_complete:
+                self._phones.presence.end_reading(reading)
+            else:
+                self._missed = True
             self._hub.caught_up()
 
     async def _read_positions(self) -> None:
@@ -266,7 +297,7 @@ class Peers:
     # What is heard. ------------------------------------------------------------------------------
 
     def _take(self, subject: str, body: bytes) -> None:
-        """Take a word; one that cannot be read was missed."""
+        """Take a word; one that cannot be read, or done, was missed."""
         kind = subject.rpartition(".")[2]
         try:
             if subject.startswith(f"{self._prefix}.{words.PLACES}."):
@@ -277,10 +308,15 @@ class Peers:
                 self._heard(words.heard(body, shape))
         except words.Unreadable as error:
             log.warning("word_unreadable", kind=kind, error=str(error))
-            self._note_missed()
+            self._miss_all()
+        except Exception:
+            log.exception("word_not_taken", kind=kind)
+            self._miss_all()
 
     def _heard(self, word: words.Numbered) -> None:
         self._number(word.node, self._neighbours.hear(word.node, word.n, _now_s()))
+        if isinstance(word, words.Here) and word.node in self._asking:
+            self._asking[word.node].update(word.gone, (phone.device_id for phone in word.phones))
         self._ear.take(word)
 
     def _pulsed(self, pulse: words.Pulse) -> None:
@@ -290,31 +326,55 @@ class Peers:
             self._number(pulse.node, self._neighbours.pulse(pulse.node, pulse.last, _now_s()))
 
     def _number(self, node_id: NodeId, heard: Heard) -> None:
-        if heard is Heard.NEW:
-            self._spawn(self._ask_for_picture(node_id))
         if heard is not Heard.NEXT:
+            self._unknown.add(node_id)
             self._note_missed()
+        if heard is Heard.NEW:
+            self._ask_whom(node_id)
 
     def _note_missed(self) -> None:
         self._missed = True
         self._missed_words += 1
 
-    async def _ask_for_picture(self, node_id: NodeId) -> None:
-        """Take all phones that a process holds; what it says meanwhile is newer, and stays."""
+    def _miss_all(self) -> None:
+        """Know nothing for sure: nobody can tell whose word it was, and of what."""
+        self._unknown.update(self.others())
+        self._note_missed()
+
+    def _ask_whom(self, node_id: NodeId) -> None:
+        """Ask a process which phones it holds, unless it is being asked."""
+        if node_id not in self._asking:
+            self._unknown.discard(node_id)
+            self._asking[node_id] = set()
+            self._spawn(self._ask_for_picture(node_id, self._asking[node_id]))
+
+    async def _ask_for_picture(self, node_id: NodeId, named: set[DeviceId]) -> None:
+        """Take all phones that a process holds; whom it has named meanwhile is known better."""
+        phones = await self._picture_of(node_id)
+        if self._asking.get(node_id) is not named:
+            return
+        del self._asking[node_id]
+        if phones is None:
+            self._unknown.add(node_id)
+        else:
+            self._phones.presence.all_elsewhere(node_id, phones, named)
+
+    async def _picture_of(self, node_id: NodeId) -> list[words.Phone] | None:
+        """Return all phones that a process holds; None where it does not answer."""
         phones: list[words.Phone] = []
+        more = True
         try:
-            while True:
+            while more:
                 after = phones[-1].device_id if phones else None
                 body = msgspec.json.encode(after)
                 answer = await self._bus.ask(self._gateway(node_id, "picture"), body, ANSWER_S)
                 held = words.heard(answer, words.Held)
                 phones += held.phones
-                if not held.more:
-                    break
+                more = held.more
         except (Nobody, BusAway, words.Unreadable) as error:
             log.warning("picture_not_had", error=type(error).__name__)
-            return
-        self._phones.presence.all_elsewhere(node_id, phones)
+            return None
+        return phones
 
     # What is asked of it. ------------------------------------------------------------------------
 
@@ -343,7 +403,8 @@ class Peers:
                 self._spawn(self._ask_for(node_id, some))
 
     async def _ask_for(self, node_id: NodeId, device_ids: Sequence[DeviceId]) -> None:
-        subject = self._gateway(node_id, "assign")
+        subject, presence = self._gateway(node_id, "assign"), self._phones.presence
+        since = {device_id: presence.since(device_id) for device_id in device_ids}
         try:
             answer = await self._bus.ask(subject, msgspec.json.encode(device_ids), ANSWER_S)
             here = frozenset(msgspec.json.decode(answer, type=list[DeviceId]))
@@ -353,7 +414,8 @@ class Peers:
         except (BusAway, msgspec.DecodeError):
             return
         for device_id in frozenset(device_ids) - here:
-            self._phones.presence.left_elsewhere(node_id, device_id)
+            if presence.since(device_id) == since[device_id]:
+                presence.left_elsewhere(node_id, device_id)
             self._phones.sleepers.look(device_id)
 
     # Who is no more. -----------------------------------------------------------------------------
@@ -365,6 +427,8 @@ class Peers:
     def _ended(self, node_id: NodeId) -> None:
         """Do without a process: its phones are coming, and what it did last may not be known."""
         log.info("process_ended", node=node_id)
+        self._unknown.discard(node_id)
+        self._asking.pop(node_id, None)
         self._phones.presence.all_elsewhere(node_id, ())
         self._desk.fleet.grace(self._desk.clock.now().timestamp())
         self._missed = True

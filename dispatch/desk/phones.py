@@ -96,6 +96,8 @@ class Phones:
         desk.changed = self._changed
         desk.locate = self.presence.locate
         desk.reread_all = self._registered
+        desk.found_out = self.presence.found_out
+        desk.notices.found_mail = self.presence.found_mail
 
     @property
     def epoch(self) -> str:
@@ -180,9 +182,9 @@ class Phones:
             self._roster.sealed(device_id, identity.head)
         return seq <= self._roster.head(device_id)
 
-    async def follow_epoch(self, epoch: str) -> None:
-        """Take the epoch in force: another process may have begun it."""
-        if self._epoch.follow(epoch):
+    async def follow_epoch(self, epoch: str, seen: str) -> None:
+        """Take the epoch that was in force when it was `seen` here: another may have begun it."""
+        if await self._epoch.follow(epoch, seen):
             self.presence.resync()
 
     # What it is told. ------------------------------------------------------------------------

@@ -111,6 +111,7 @@ class Picture:
         self.rings = Rings()
         self.locate: Callable[[Iterable[UnitId]], None] = lambda _: None
         self.reread_all: Callable[[], None] = lambda: None
+        self.found_out: Callable[[Iterable[UnitId]], None] = lambda _: None
 
     def ready(self) -> dict[str, bool]:
         """Return what has to be true before anybody may rely on this process."""
@@ -182,7 +183,9 @@ class Picture:
         incident_id = case.incident.id
         before = self.board.units(incident_id)
         self.board.put(case)
-        self.changed(before | self.board.units(incident_id) | self._ring(case))
+        told = before | self.board.units(incident_id)
+        self.changed(told | self._ring(case))
+        self.found_out(told)
 
     def _ring(self, case: Case) -> set[UnitId]:
         """Note who stands inside the ring of a case; return whose situation is another by it."""
@@ -205,13 +208,15 @@ class Picture:
             if case is not None:
                 self.board.put(case)
             self.unsure.discard(incident_id)
+            if self._voice is not None:
+                self._voice.leave_gap()
 
     # Other processes. ------------------------------------------------------------------------
 
     def tell_through(self, voice: Voice) -> None:
         """Say to other processes what is done here, from now on."""
         self._voice = voice
-        self.notices.tell_through(voice.posted)
+        self.notices.tell_through(voice.posted, voice.leave_gap)
 
     def assign_through(self, assign: Callable[[Iterable[DeviceId]], None]) -> None:
         """Name phones that were sent something to this, from now on; it never waits."""

@@ -1,7 +1,7 @@
 """Which phones are here or elsewhere, in what situation, and the policy each is told by it."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from dispatch.core.hidden import is_hidden
@@ -51,15 +51,19 @@ class Lane(Protocol):
     def replaced(self, device_id: DeviceId, inst: str) -> None:
         """Close one phone that has said hello elsewhere, in this life of its app."""
 
+    def overtaken(self, device_id: DeviceId, seq: int) -> None:
+        """Ask one phone to come again whose welcome stood at this seq, or above, without it."""
+
     def resync(self) -> None:
         """Ask every phone to come again and take the state anew."""
 
 
 class Hello(NamedTuple):
-    """When a phone said hello here, and in which life of its app."""
+    """When a phone said hello here, in which life of its app, and after which reading."""
 
     at: Instant
     inst: str
+    reading: int
 
 
 class Presence:
@@ -78,6 +82,7 @@ class Presence:
         self._elsewhere = Elsewhere()
         self._news: dict[DeviceId, UnitId] = {}
         self._unbound: set[DeviceId] = set()
+        self._readings = self._sure = 0
 
     def speak_through(self, lane: Lane) -> None:
         """Say what phones are told of through this lane from now on."""
@@ -88,7 +93,7 @@ class Presence:
     def connected(self, identity: Identity, inst: str = "") -> None:
         """Count a phone in; it is nowhere else from now on."""
         self._count_elsewhere(self._elsewhere.forget(identity.device_id))
-        self._hellos[identity.device_id] = Hello(self._desk.clock.now(), inst)
+        self._hellos[identity.device_id] = Hello(self._desk.clock.now(), inst, self._readings)
         self._unbound.add(identity.device_id)
         self._tell_others(identity)
         self._here.setdefault(identity.unit_id, {})[identity.device_id] = identity
@@ -164,12 +169,20 @@ class Presence:
         """Take that another process holds a phone no more."""
         self._count_elsewhere(self._elsewhere.forget(device_id, node_id))
 
-    def all_elsewhere(self, node_id: NodeId, phones: Iterable[words.Phone]) -> None:
-        """Take all the phones that another process holds; none, where it has ended."""
-        given = list(phones)
+    def all_elsewhere(
+        self,
+        node_id: NodeId,
+        phones: Iterable[words.Phone],
+        but: Container[DeviceId] = frozenset(),
+    ) -> None:
+        """Take all the phones that another process holds; none, where it has ended.
+
+        `but`: of whom something newer is known.
+        """
+        given = [phone for phone in phones if phone.device_id not in but]
         named = {phone.device_id: _there(phone) for phone in given}
         kept = {d: t for d, t in named.items() if d not in self._hellos}
-        self._count_elsewhere(self._elsewhere.replace(node_id, kept))
+        self._count_elsewhere(self._elsewhere.replace(node_id, kept, but))
         for phone in given:
             if phone.device_id in self._hellos:
                 self.held_elsewhere(node_id, phone)
@@ -178,12 +191,23 @@ class Presence:
         """Return which other processes hold which of these phones."""
         return self._elsewhere.holders(device_ids)
 
+    def since(self, device_id: DeviceId) -> float | None:
+        """Return since when another process holds a phone, None where none does."""
+        there = self._elsewhere.find(device_id)
+        return there.at_ms if there else None
+
     def _count_elsewhere(self, changes: Iterable[Change]) -> None:
         for change in changes:
             if change.online:
                 self._desk.fleet.connected(change.unit_id, change.online)
             if change.quiet:
                 self._desk.fleet.quiet(change.unit_id, change.quiet)
+
+    def _recount(self) -> None:
+        """Count the phones of all units anew: some may have come before their unit was known."""
+        here = [(unit_id, d in self._quiet) for unit_id, ds in self._here.items() for d in ds]
+        there = [(one.unit_id, one.quiet) for one in self._elsewhere]
+        self._desk.fleet.recount(here + there)
 
     def _tell_others(self, identity: Identity) -> None:
         self._news[identity.device_id] = identity.unit_id
@@ -308,11 +332,40 @@ class Presence:
                     self._lane.refresh(device_id, wire.Locate())
 
     def registered(self) -> None:
-        """Close the phones of units that are disabled."""
+        """Count phones by the units there are now; close those of units that are disabled."""
+        self._recount()
         for unit_id in tuple(self._here):
             unit = self._desk.fleet.unit(unit_id)
             if unit is not None and unit.disabled and self._lane is not None:
                 self._lane.close_unit(unit_id, Close.UNIT_DISABLED)
+
+    # What was found out late. ----------------------------------------------------------------
+
+    def begin_reading(self) -> int:
+        """Note that all that other processes did is being read; return which reading it is."""
+        self._readings += 1
+        return self._readings
+
+    def end_reading(self, reading: int) -> None:
+        """Note that what was done before that reading began is known now."""
+        self._sure = reading
+
+    def found_out(self, unit_ids: Iterable[UnitId]) -> None:
+        """Let phones come again whose welcome may have stood above what was found out just now.
+
+        They are those that said hello since all was known: the head of a stream may come here
+        before what it stands for, and the word that would tell may be lost.
+        """
+        for unit_id in unit_ids:
+            for device_id in tuple(self._here.get(unit_id, {})):
+                if self._hellos[device_id].reading >= self._sure and self._lane is not None:
+                    self._lane.close_device(device_id, Close.RESYNC)
+
+    def found_mail(self, device_id: DeviceId, seq: int) -> None:
+        """Let a phone come again whose welcome stood above a row that was found out just now."""
+        hello = self._hellos.get(device_id)
+        if hello is not None and hello.reading >= self._sure and self._lane is not None:
+            self._lane.overtaken(device_id, seq)
 
     def resync(self) -> None:
         """Ask every phone to come again and take the state anew."""

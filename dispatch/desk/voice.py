@@ -71,6 +71,11 @@ class Voice:
             lambda n: words.Here(node=self.node_id, n=n, phones=tuple(phones), gone=tuple(gone)),
         )
 
+    def leave_gap(self) -> None:
+        """Count a word that cannot be said: those who listen read in the store what was done."""
+        self.last += 1
+        self.unsaid += 1
+
     def pulse(self, *, ends: bool = False) -> None:
         """Say that this process lives, or that it ends, and how much it has said."""
         word = words.Pulse(node=self.node_id, last=self.last, ends=ends)

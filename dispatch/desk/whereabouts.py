@@ -42,7 +42,7 @@ class Whereabouts:
         self._refusing = {member.id for member in desk.roster.refusing()}
         self._lately: dict[MemberId, tuple[UnitId, float]] = {}
         self._news: dict[UnitId, words.Fix] = {}
-        self._heard: dict[UnitId, Fix] = {}
+        self._heard: dict[UnitId, words.Fix] = {}
 
     def last(self, member_id: MemberId) -> Fix | None:
         """Return a member's last good fix."""
@@ -118,14 +118,13 @@ class Whereabouts:
         """Note where units are by phones of other processes; not of who has refused since."""
         for told in fixes:
             if told.member_id not in self._refusing:
-                fix = Fix(lon=told.lon, lat=told.lat, acc_m=told.acc_m, at_s=told.at_s)
-                self._places.take(told.unit_id, told.member_id, fix, told.member_id, 0.0)
-                self._heard[told.unit_id] = fix
+                self._places.take(told.unit_id, told.member_id, _fix(told), told.member_id, 0.0)
+                self._heard[told.unit_id] = told
 
     def show_heard(self) -> None:
         """Let units stand where others said they are: all at once costs a tenth of one by one."""
         heard, self._heard = self._heard, {}
-        self._desk.fleet.hear(heard)
+        self._desk.fleet.hear({unit_id: _fix(told) for unit_id, told in heard.items()})
 
     def _old_s(self, identity: Identity) -> float:
         """Return at what age a lead's position is old, by how often phones of the unit report."""
@@ -192,6 +191,17 @@ class Whereabouts:
 
     def _refuse(self, unit_id: UnitId, member_id: MemberId) -> None:
         self._refusing.add(member_id)
+        self._drop_untold(unit_id, member_id)
         self._lately[member_id] = unit_id, self._desk.clock.now().timestamp()
         if self._places.forget(unit_id, member_id):
             self._desk.fleet.forget(unit_id)
+
+    def _drop_untold(self, unit_id: UnitId, member_id: MemberId) -> None:
+        """Forget where he was a moment ago: it was neither told on nor shown yet."""
+        for told in (self._news, self._heard):
+            if unit_id in told and told[unit_id].member_id == member_id:
+                del told[unit_id]
+
+
+def _fix(told: words.Fix) -> Fix:
+    return Fix(lon=told.lon, lat=told.lat, acc_m=told.acc_m, at_s=told.at_s)

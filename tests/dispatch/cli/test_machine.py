@@ -7,6 +7,8 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from dispatch.cli import machine
 from dispatch.store.folder_lock import FolderLock
 from tests.dispatch.cli.answering import answering
@@ -98,3 +100,31 @@ def test_an_address_of_another_machine_cannot_be_opened() -> None:
     """The system's own words are told."""
     door = asyncio.run(machine.door("127.0.0.300", 1))
     assert door.trouble
+
+
+@pytest.mark.asyncio
+async def test_a_server_of_the_bus_greets_first() -> None:
+    """Whoever else answers there is none."""
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO {}\r\n")
+        writer.close()
+
+    async def stranger(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-x \r\n")
+        writer.close()
+
+    for greeting, trouble in ((greet, ""), (stranger, "no NATS")):
+        async with await asyncio.start_server(greeting, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            assert (await machine.bus_trouble(f"nats://127.0.0.1:{port}")).endswith(trouble)
+    assert await machine.bus_trouble(f"nats://127.0.0.1:{port}")
+
+
+def test_what_a_folder_and_a_clock_say(tmp_path: Path) -> None:
+    """One that is not there says nothing."""
+    assert machine.free_mb(tmp_path)
+    assert machine.free_mb(tmp_path / "none") is None
+    assert machine.on_one_disk(tmp_path, tmp_path)
+    assert not machine.on_one_disk(tmp_path, tmp_path / "none")
+    assert machine.clock_follows() in {True, False, None}

@@ -23,6 +23,14 @@ def test_open_files_say_how_many_phones_fit(most: int, verdict: Verdict) -> None
     assert line.found.endswith(f": {most - 200:,} phones")
 
 
+def test_two_workers_hold_twice_as_many_phones() -> None:
+    """Each has files of its own, so that a city fits where one process would be too small."""
+    assert machine_verdicts.on_files(20_000, 200, running=False).verdict is Verdict.WARN
+    line = machine_verdicts.on_files(20_000, 200, running=False, workers=2)
+    assert line.verdict is Verdict.OK
+    assert line.found.endswith(": 39,600 phones in 2 workers")
+
+
 @pytest.mark.parametrize(
     ("mb", "verdict"), [(4_000, Verdict.OK), (900, Verdict.WARN), (300, Verdict.FAIL)]
 )
@@ -87,3 +95,17 @@ def test_the_port_is_free_or_a_ready_kapoks(door: Door, verdict: Verdict, found:
     """Anything else keeps Kapok out."""
     line = machine_verdicts.on_door(door)
     assert (line.verdict, line.found) == (verdict, found)
+
+
+def test_a_clock_that_nobody_keeps_right_is_told() -> None:
+    """It may be right all the same."""
+    verdicts = [machine_verdicts.on_time(each).verdict for each in (True, False, None)]
+    assert verdicts == [Verdict.OK, Verdict.WARN, Verdict.WARN]
+
+
+def test_a_bus_answers_or_is_not_needed() -> None:
+    """Each of its servers."""
+    assert machine_verdicts.on_bus("a:4222", "").verdict is Verdict.OK
+    assert machine_verdicts.on_bus("a:4222", "no answer").verdict is Verdict.FAIL
+    assert "one process" in machine_verdicts.on_no_bus(1).found
+    assert "our own" in machine_verdicts.on_no_bus(2).found

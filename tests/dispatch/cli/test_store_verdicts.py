@@ -6,7 +6,7 @@ import pytest
 
 from dispatch.cli import store_verdicts
 from dispatch.cli.verdict import Verdict
-from dispatch.store.server_facts import ServerFacts
+from dispatch.store.server_facts import Alive, ServerFacts
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 
@@ -90,3 +90,10 @@ def test_what_cannot_be_seen_is_not_called_right() -> None:
     assert store_verdicts.NO_DATABASE.verdict is Verdict.WARN
     assert "process 7" in store_verdicts.hidden_by(7).found
     assert store_verdicts.unreachable("").found == "cannot be reached: no answer"
+
+
+def test_processes_of_two_versions_are_told() -> None:
+    """As during a renewal, which has an end."""
+    one = store_verdicts.on_alive(Alive(processes=4, machines=2, builds=1))
+    two = store_verdicts.on_alive(Alive(processes=4, machines=2, builds=2))
+    assert (one.verdict, two.verdict) == (Verdict.OK, Verdict.WARN)

@@ -136,11 +136,40 @@ async def test_other_line_ends_are_no_edit(connection: Connection, source: Path)
 
 
 @pytest.mark.asyncio
-async def test_a_newer_database_is_refused(connection: Connection, source: Path) -> None:
-    """Old code never runs on a schema it does not know."""
+async def test_the_build_before_runs_on_what_was_expanded(
+    connection: Connection, source: Path
+) -> None:
+    """It starts beside the newer one, and again when that one is taken back."""
     await migrate(connection, source=source)
     (source / "0002_incident.sql").unlink()
-    with pytest.raises(NewerDatabaseError, match=r"has 0002_incident\.sql, .* 0001_unit\.sql"):
+    assert await migrate(connection, source=source) == []
+    assert await pending(connection, source=source) == []
+
+
+@pytest.mark.asyncio
+async def test_a_database_that_was_contracted_is_refused_by_older_builds(
+    connection: Connection, source: Path
+) -> None:
+    """By those that do not know the file which brought what is used since; no others."""
+    contract = source / "0003_contract_0002_unit.sql"
+    contract.write_text("drop table unit;")
+    await migrate(connection, source=source)
+    contract.unlink()
+    assert await migrate(connection, source=source) == []
+    (source / "0002_incident.sql").unlink()
+    with pytest.raises(NewerDatabaseError, match=r"has 0003_contract_\S+, .* 0001_unit\.sql"):
+        await migrate(connection, source=source)
+
+
+@pytest.mark.asyncio
+async def test_a_newer_database_with_a_gap_is_refused(connection: Connection, source: Path) -> None:
+    """Nobody knows what was in it."""
+    await migrate(connection, source=source)
+    await connection.execute(
+        "update migration set number = 9, name = '0009_x.sql' where number = 2"
+    )
+    (source / "0002_incident.sql").unlink()
+    with pytest.raises(NewerDatabaseError, match=r"has 0009_x\.sql, .* 0001_unit\.sql"):
         await migrate(connection, source=source)
 
 

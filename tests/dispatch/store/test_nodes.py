@@ -14,7 +14,7 @@ from dispatch.store.connection import Connection
 from dispatch.store.pools import CONNECTIONS, DESK_CONNECTIONS, SIDE_CONNECTIONS
 from dispatch.store.postgres import PostgresStore
 from schemas.base import DeviceId
-from tests.contract.test_store import _register
+from tests.contract.stores import register
 from tests.fakes import START
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
@@ -41,7 +41,7 @@ async def test_a_beat_has_a_connection_of_its_own(database: str) -> None:
 
 async def test_a_beat_waits_for_no_standby(database: str) -> None:
     """Where nothing can be committed durably any more, a process and its phones still count."""
-    await _register(database)
+    await register(database)
     keeper = await asyncpg.connect(database)
     async with _silent_standby(keeper):
         store = await PostgresStore.open(database)

@@ -10,7 +10,7 @@ from dispatch.ports import StoreAway
 from dispatch.store.pools import CONNECTIONS, SIDE_CONNECTIONS
 from dispatch.store.postgres import PostgresStore
 from schemas.base import IncidentId
-from tests.contract.test_store import _register
+from tests.contract.stores import register
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 WRITTEN: Final = (
@@ -115,7 +115,7 @@ async def _tried(store: PostgresStore) -> bool:
 @pytest.mark.parametrize("written", WRITTEN)
 async def test_a_phone_that_was_written_to_stays(database: str, written: str) -> None:
     """It may be revoked; who deletes or renames it is refused, as long as anything tells of it."""
-    await _register(database)
+    await register(database)
     connection = await asyncpg.connect(database)
     await connection.execute(written)
     for change in ("delete from device", "update device set id = 'other'"):
