@@ -1,52 +1,27 @@
 """The desk: load, decide, commit, apply, send; over a real store."""
 
 import asyncio
-from datetime import timedelta
 
 import asyncpg
 import msgspec
 import pytest
 
-from dispatch.auth import Right
-from dispatch.core import commands
-from dispatch.core.errors import (
-    Conflict,
-    Forbidden,
-    IdReuse,
-    Invalid,
-    NotFound,
-    Unavailable,
-)
-from dispatch.core.events import Event
+from dispatch.core.errors import Conflict, IdReuse
 from dispatch.store import statements as sql_of
 from dispatch.store.ledger import ledger
-from geo.datum import Datum, point_from_wgs84
-from geo.point import Box, Point
 from schemas import wire
-from schemas.base import IncidentId, UnitId
 from schemas.incident import Case, OfferState, Status
-from schemas.rest import NeedBody, Place
+from schemas.rest import NeedBody
 from schemas.unit import Capability, UnitState
 from tests.dispatch.desk.conftest import Start
-from tests.dispatch.desk.line import Line
-from tests.dispatch.desk.station import (
-    DISPATCHER,
-    FEED,
-    REGISTRAR,
-    STRANGER,
-    Station,
-    sql,
-    view,
-)
+from tests.dispatch.desk.station import DISPATCHER, Station, sql, view
 from tests.fakes import START, ManualClock
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
-COMMIT_MARK = b'"entries":'
-"""Only the body of a commit has this."""
 ASSIGNED = "select unit_id, incident_id from assignment where ended_at is null"
 
 
-# A decision. -------------------------------------------------------------------------------------
+# A decision. --------------------------------------------------------------------------------------
 
 
 async def test_an_incident_is_opened_and_units_are_asked(station: Station) -> None:
@@ -150,7 +125,7 @@ async def test_a_source_numbers_an_incident_once(station: Station) -> None:
     assert len(await sql(station.dsn, "select id from incident")) == 1
 
 
-# Races. ------------------------------------------------------------------------------------------
+# Races. -------------------------------------------------------------------------------------------
 
 
 async def test_answers_to_one_incident_at_once_are_all_heard(station: Station) -> None:
@@ -224,98 +199,7 @@ async def test_many_calls_at_once_are_all_taken(station: Station) -> None:
     assert gaps == []
 
 
-# The store's absence. ----------------------------------------------------------------------------
-
-
-async def test_a_commit_whose_answer_was_lost_is_found_again(start: Start, line: Line) -> None:
-    """The command's id tells that it happened: it is answered, and does not happen twice."""
-    station = await start(line.dsn)
-    line.lose_answer_to(COMMIT_MARK)
-    outcome = await station.answered(station.body(), station.once("c1"))
-    told = view(outcome)
-    assert (outcome.replayed, len(told.offers)) == (True, 3)
-    assert len(await sql(station.dsn, "select id from incident")) == 1
-    assert len(await sql(station.dsn, "select id from offer")) == 3
-
-
-async def test_memory_knows_what_was_committed_without_an_answer(start: Start, line: Line) -> None:
-    """Board, fleet and streams are as on disk, so that phones are told the truth."""
-    station = await start(line.dsn)
-    line.lose_answer_to(COMMIT_MARK)
-    told = view(await station.answered(station.body()))
-    await station.loops.reread_freed()
-    case = await station.case(told.id)
-    assert station.desk.board.case(case.incident.id) == case
-    unit_id = case.offers[0].unit_id
-    assert station.desk.fleet.state(unit_id) is UnitState.OFFERED
-    phone = await station.phone(unit_id)
-    assert [o.oid for o in station.phones.state(phone).offers] == [case.offers[0].id]
-    assert station.phones.head(phone.device_id) == 1
-
-
-async def test_an_acceptance_whose_answer_was_lost_counts_once(start: Start, line: Line) -> None:
-    """The phone hears its ok; the unit has one task, in memory too."""
-    station = await start(line.dsn)
-    case = await station.open()
-    line.lose_answer_to(COMMIT_MARK)
-    assert isinstance(await station.accept(case), wire.Ok)
-    assert len(await sql(station.dsn, ASSIGNED)) == 1
-    await station.loops.reread_freed()
-    phone = await station.phone(case.offers[0].unit_id)
-    assert len(station.phones.state(phone).assigns) == 1
-
-
-async def test_a_connection_killed_while_it_commits_does_no_harm(station: Station) -> None:
-    """Nothing of it was written, so it is decided again, once."""
-    case = await station.open()
-    admin = await asyncpg.connect(station.dsn)
-    async with admin.transaction():
-        await admin.execute("select 1 from unit for update")
-        answer = asyncio.create_task(station.accept(case))
-        await _killed_while_it_waits(station.dsn, answer)
-    await admin.close()
-    assert isinstance(await answer, wire.Ok)
-    assert [r["incident_id"] for r in await sql(station.dsn, ASSIGNED)] == [case.incident.id]
-    assert len(station.desk.board.tasks_of(case.offers[0].unit_id)) == 1
-
-
-async def test_without_the_store_nothing_is_promised(start: Start, line: Line) -> None:
-    """A call is answered "try again" within seconds; the same id works once the store is back."""
-    station = await start(line.dsn)
-    case = await station.open()
-    pushed = len(station.lane.pushed)
-    await line.cut()
-    async with asyncio.timeout(10):
-        with pytest.raises(Unavailable):
-            await station.answered(station.body(7), station.once("c1"))
-        told = await station.say(case.offers[0].unit_id, station.yes(case.offers[0].id, "y1"))
-    assert isinstance(told, wire.Err)
-    assert (told.code, told.retry_ms) == (wire.ErrorCode.OVERLOADED, 1000)
-    assert (len(station.lane.pushed), len(station.desk.board)) == (pushed, 1)
-    assert station.desk.fleet.state(case.offers[0].unit_id) is UnitState.OFFERED
-    await line.mend()
-    outcome = await station.answered(station.body(7), station.once("c1"))
-    assert not outcome.replayed
-    again = await station.say(case.offers[0].unit_id, station.yes(case.offers[0].id, "y1"))
-    assert isinstance(again, wire.Ok)
-
-
-async def test_a_look_without_the_store_says_so(start: Start, line: Line) -> None:
-    """What is only in the store cannot be shown; what is in memory can."""
-    station = await start(line.dsn)
-    case = await station.open()
-    await line.cut()
-    for look in (
-        station.desk.case(case.incident.id, DISPATCHER),
-        station.desk.incidents(DISPATCHER, status=[], before=None, limit=10),
-        station.desk.timeline(case.incident.id, DISPATCHER, 0, 10),
-    ):
-        with pytest.raises(Unavailable):
-            await look
-    assert len(station.desk.units(DISPATCHER, juris=None, box=None, after=None, limit=500)) == 200
-
-
-# A start. ----------------------------------------------------------------------------------------
+# A start. -----------------------------------------------------------------------------------------
 
 
 async def test_a_process_begins_where_another_ended(start: Start) -> None:
@@ -355,7 +239,7 @@ async def test_clocks_run_on_after_a_start(start: Start) -> None:
     assert first <= set(ended)
 
 
-# Clocks. -----------------------------------------------------------------------------------------
+# Clocks. ------------------------------------------------------------------------------------------
 
 
 async def test_a_unit_engaged_elsewhere_is_asked_no_more(start: Start) -> None:
@@ -398,193 +282,3 @@ async def test_a_unit_that_gets_free_is_looked_at_at_once(station: Station) -> N
     now = await station.case(short.incident.id)
     assert held.offers[0].unit_id in {offer.unit_id for offer in now.offers}
     assert station.desk.soon == set()
-
-
-# Who may do what, and where. ---------------------------------------------------------------------
-
-
-async def test_another_districts_key_finds_nothing(station: Station) -> None:
-    """What lies out of scope sounds like what is not there; nothing of it changes."""
-    case = await station.open()
-    name = case.incident.id
-    unit_id = case.offers[0].unit_id
-    cancel = commands.Cancel(why="误报")
-    for refused in (
-        station.desk.case(name, STRANGER),
-        station.desk.timeline(name, STRANGER, 0, 10),
-        station.desk.act(name, cancel, STRANGER, Right.CANCEL, station.once()),
-        station.desk.act(IncidentId("404"), cancel, DISPATCHER, Right.CANCEL, station.once()),
-        station.desk.case(IncidentId("404"), DISPATCHER),
-    ):
-        with pytest.raises(NotFound):
-            await refused
-    for unknown, grant in ((unit_id, STRANGER), (UnitId("404"), DISPATCHER)):
-        with pytest.raises(NotFound):
-            station.desk.unit(unknown, grant)
-    assert await station.desk.incidents(STRANGER, status=[], before=None, limit=10) == []
-    assert station.desk.units(STRANGER, juris=None, box=None, after=None, limit=10) == []
-    assert await station.case(name) == case
-
-
-async def test_a_place_out_of_scope_is_refused(station: Station) -> None:
-    """In another's jurisdiction, or outside the city."""
-    with pytest.raises(Forbidden):
-        await station.answered(station.body(), grant=STRANGER)
-    with pytest.raises(Invalid, match="outside the city"):
-        await station.answered(station.body(position=Place(lon=100.0, lat=30.0, datum=Datum.WGS84)))
-    assert await sql(station.dsn, "select id from incident") == []
-
-
-@pytest.mark.parametrize("datum", list(Datum))
-async def test_a_place_is_taken_in_any_datum(station: Station, datum: Datum) -> None:
-    """Inside it is WGS-84; as it was given is kept beside it."""
-    true = Point(station.issued[0].lon, station.issued[0].lat)
-    given = point_from_wgs84(true, datum)
-    case = await station.open(position=Place(lon=given.lon, lat=given.lat, datum=datum))
-    incident = case.incident
-    assert (incident.lon, incident.lat) == pytest.approx(true, abs=1e-5)
-    assert (incident.given_lon, incident.given_lat, incident.given_datum) == (*given, datum)
-    assert incident.juris == station.desk.places.deepest(true).path  # type: ignore[union-attr]  # it is in the city
-
-
-@pytest.mark.parametrize(("late_s", "word"), [(61, "future"), (-24 * 3600 - 1, "24 h")])
-async def test_a_call_of_another_day_is_refused(station: Station, late_s: float, word: str) -> None:
-    """Clocks start at the call, so its time has to be possible."""
-    called_at = station.clock.now() + timedelta(seconds=late_s)
-    with pytest.raises(Invalid, match=word) as refused:
-        await station.answered(station.body(called_at=called_at))
-    assert refused.value.path == "$.called_at"
-
-
-async def test_a_call_a_little_in_the_future_came_now(station: Station) -> None:
-    """A feed's clock may be off by a minute; an earlier call keeps its time."""
-    soon = await station.open(called_at=station.clock.now() + timedelta(seconds=59))
-    past = await station.open(50, called_at=station.clock.now() - timedelta(seconds=30))
-    assert soon.incident.called_at == station.clock.now()
-    assert past.incident.called_at == station.clock.now() - timedelta(seconds=30)
-
-
-async def test_a_feed_reports_and_a_dispatcher_opens(station: Station) -> None:
-    """What is not urgent waits for a person; what is does not."""
-    for priority, status in ((3, Status.REPORTED), (1, Status.DISPATCHING)):
-        outcome = await station.answered(station.body(priority=priority), grant=FEED)
-        assert view(outcome).status is status
-    with pytest.raises(Forbidden):
-        await station.answered(station.body(), grant=REGISTRAR)
-
-
-async def test_a_person_acts_with_the_right_to(station: Station) -> None:
-    """The change is answered as the case it made; another role is refused."""
-    told = view(await station.answered(station.body(priority=3), grant=FEED))
-    triage = commands.Triage(accept=True)
-    name = IncidentId(told.id)
-    with pytest.raises(Forbidden):
-        await station.desk.act(name, triage, FEED, Right.CHANGE_INCIDENTS, station.once())
-    outcome = await station.desk.act(
-        name, triage, DISPATCHER, Right.CHANGE_INCIDENTS, station.once()
-    )
-    assert (outcome.answer.status, view(outcome).status) == (200, Status.DISPATCHING)
-    log = await station.desk.timeline(name, DISPATCHER, 0, 100)
-    opened = next(entry for entry in log if entry.type is Event.OPENED)
-    assert (opened.by, opened.via) == ("key:k1", "api")
-
-
-async def test_a_refusal_changes_nothing(station: Station) -> None:
-    """What the tables do not hold is told with the state that stands."""
-    case = await station.open()
-    close = commands.CloseFile(result="done")
-    with pytest.raises(Conflict) as refused:
-        await station.desk.act(case.incident.id, close, DISPATCHER, Right.CLOSE, station.once())
-    assert refused.value.state == Status.DISPATCHING
-    assert await station.case(case.incident.id) == case
-
-
-# Looks. ------------------------------------------------------------------------------------------
-
-
-async def test_candidates_are_shown_and_nobody_is_asked(station: Station) -> None:
-    """Nothing is written, nothing is sent; those shown are those then asked."""
-    tables = ("incident", "offer", "outbox", "event", "due", "reply")
-    counted = " union all ".join(f"select count(*) as n from {table}" for table in tables)  # noqa: S608 - names of tables
-    before = await sql(station.dsn, counted)
-    shown = await station.desk.candidates(station.body(), DISPATCHER)
-    assert await sql(station.dsn, counted) == before
-    assert (station.lane.pushed, station.desk.fleet.busy()) == ([], [])
-    case = await station.open()
-    assert {c.unit_id for c in shown.candidates} == {o.unit_id for o in case.offers}
-    with pytest.raises(Forbidden):
-        await station.desk.candidates(station.body(), FEED)
-
-
-async def test_units_are_shown_in_pages(station: Station) -> None:
-    """By id; of a jurisdiction, of a box, or all of the scope."""
-    page = station.desk.units(DISPATCHER, juris=None, box=None, after=None, limit=120)
-    rest = station.desk.units(
-        DISPATCHER, juris=None, box=None, after=UnitId(page[-1].id), limit=120
-    )
-    shown = page + rest
-    assert [u.id for u in shown] == sorted(p.unit for p in station.issued)
-    juris = shown[0].jurisdiction
-    some = station.desk.units(DISPATCHER, juris=juris, box=None, after=None, limit=500)
-    assert {u.id for u in some} == {u.id for u in shown if u.jurisdiction.startswith(juris)}
-    box = Box.around(Point(station.issued[0].lon, station.issued[0].lat), 150.0)
-    near = station.desk.units(DISPATCHER, juris=None, box=box, after=None, limit=500)
-    assert station.issued[0].unit in {u.id for u in near}
-    assert all(box.contains(Point(u.position.lon, u.position.lat)) for u in near)
-    assert station.desk.unit(UnitId(near[0].id), DISPATCHER) == near[0]
-
-
-async def test_incidents_are_shown_newest_first(station: Station) -> None:
-    """In pages, by status."""
-    cases = [await station.open(near) for near in (0, 50, 100)]
-    await station.cancel(cases[1])
-    page = await station.desk.incidents(DISPATCHER, status=[], before=None, limit=2)
-    rest = await station.desk.incidents(DISPATCHER, status=[], before=page[-1].id, limit=2)
-    assert [i.id for i in page + rest] == [case.incident.id for case in cases][::-1]
-    off = await station.desk.incidents(DISPATCHER, status=["cancelled"], before=None, limit=9)
-    assert [i.id for i in off] == [cases[1].incident.id]
-
-
-async def test_a_desk_says_what_holds_it_up(station: Station) -> None:
-    """Each part by name."""
-    assert all(station.desk.ready().values())
-    station.desk.store_answers = False
-    station.desk.alive = lambda: False
-    ready = station.desk.ready()
-    assert (ready["store"], ready["clocks"]) == (False, False)
-
-
-async def test_without_phones_frames_wait_in_the_outbox(station: Station) -> None:
-    """A process that has no sockets decides as well as any other."""
-    lone = type(station.desk)(
-        store=station.store,
-        clock=station.clock,
-        fleet=station.desk.fleet,
-        board=station.desk.board,
-        roster=station.desk.roster,
-        keyring=station.desk.keyring,
-        metrics=station.metrics,
-    )
-    await lone.recover()
-    await lone.open(station.body(), DISPATCHER, station.once(), station.clock.now())
-    lone._outbound.close_unit(UnitId("u1"), 4006)
-    lone._outbound.close_device(station.issued[0].device, 4002)
-    assert len(await sql(station.dsn, "select seq from outbox")) == 3
-    assert station.lane.pushed == []
-
-
-async def _killed_while_it_waits(dsn: str, answer: asyncio.Task[wire.Ok | wire.Err]) -> None:
-    """End the connection that waits for a lock in the middle of a commit."""
-    kill = (
-        "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'"
-        " and query like 'select commit_decision%' and datname = current_database()"
-    )
-    watcher = await asyncpg.connect(dsn)
-    for _ in range(1000):
-        if await watcher.fetch(kill):
-            break
-        assert not answer.done(), answer.result()
-        await asyncio.sleep(0.01)
-    else:
-        raise AssertionError("nothing waits")
-    await watcher.close()
