@@ -1,13 +1,13 @@
-"""The calls of the demo: incidents at plausible places, opened by REST as any client would."""
+"""Calls: incidents at plausible places, opened by REST as any client would."""
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 import httpx
 import numpy as np
 
-from geo.city import City, IncidentPlace
+from geo.city import IncidentPlace
 from geo.datum import Datum, point_from_wgs84
 from schemas.base import Record
 from schemas.plan import IncidentKind as K
@@ -36,33 +36,60 @@ KINDS: Final[tuple[tuple[K, int, float, str], ...]] = (
 ON_BANK: Final = (K.WATER_RESCUE, 1, "有人落水")
 
 
+class Places(Protocol):
+    """Wherever something may happen: a city, for one."""
+
+    def incident_places(self, rng: np.random.Generator, count: int) -> list[IncidentPlace]:
+        """Return so many places."""
+
+
+class Post(NamedTuple):
+    """An incident that was acknowledged: when it was sent first, and when answered, in ms."""
+
+    incident: str
+    sent_ms: float
+    answered_ms: float
+
+
 class Called(Record, frozen=True, kw_only=True):
-    """What became of the calls so far."""
+    """What became of the calls so far; `repeated` were sent again under the same key."""
 
     sent: int = 0
     acknowledged: int = 0
+    repeated: int = 0
     refused: int = 0
     given_up: int = 0
 
 
 class Caller:
-    """Opens incidents at a steady rate until told to stop; each is sent until it is answered."""
+    """Opens incidents at a steady rate until told to stop; each is sent until it is answered.
+
+    `tries_s`: how long one is tried before it is given up. `now_ms`: the clock of `posts`, by
+    default the loop's, which is nobody else's. A rate of 0 opens none.
+    """
 
     def __init__(
         self,
-        city: City,
+        city: Places,
         url: str,
         token: str,
         per_minute: float,
         dice: np.random.Generator,
         new_id: Callable[[], str],
+        *,
+        source: str = "demo",
+        drill: bool = False,
+        tries_s: float = TRIES_S,
+        now_ms: Callable[[], float] | None = None,
     ) -> None:
-        self.acknowledged: list[str] = []
+        self.posts: list[Post] = []
+        self._source, self._drill, self._tries_s = source, drill, tries_s
+        self._now_ms = now_ms or _loop_ms
         self._per_minute = per_minute
         self._dice = dice
         self._new_id = new_id
         self._places = self._all_places(city)
-        self._sent = self._refused = self._given_up = 0
+        self._sent = self._refused = self._given_up = self._repeated = 0
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=TIMEOUT_S,
@@ -71,11 +98,17 @@ class Caller:
         )
 
     @property
+    def acknowledged(self) -> list[str]:
+        """Return the incidents that were answered as opened."""
+        return [post.incident for post in self.posts]
+
+    @property
     def called(self) -> Called:
         """Return the counts as they stand."""
         return Called(
             sent=self._sent,
-            acknowledged=len(self.acknowledged),
+            acknowledged=len(self.posts),
+            repeated=self._repeated,
             refused=self._refused,
             given_up=self._given_up,
         )
@@ -85,7 +118,7 @@ class Caller:
         loop = asyncio.get_running_loop()
         async with self._client, asyncio.TaskGroup() as group:
             next_at = loop.time()
-            while not stop.is_set():
+            while self._per_minute and not stop.is_set():
                 group.create_task(self._call())
                 next_at += 60 / self._per_minute
                 await _until(stop, next_at - loop.time())
@@ -94,12 +127,13 @@ class Caller:
         body, key = self._body(next(self._places)), self._new_id()
         self._sent += 1
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + TRIES_S
+        deadline, sent_ms = loop.time() + self._tries_s, self._now_ms()
         while loop.time() < deadline:
             answer = await self._post(body, key)
             if answer is not None:
-                self._note(answer)
+                self._note(answer, sent_ms)
                 return
+            self._repeated += 1
             await asyncio.sleep(PAUSE_S)
         self._given_up += 1
 
@@ -113,9 +147,9 @@ class Caller:
             return None
         return None if answer.status_code in TRY_AGAIN else answer
 
-    def _note(self, answer: httpx.Response) -> None:
+    def _note(self, answer: httpx.Response, sent_ms: float) -> None:
         if answer.status_code in ACKNOWLEDGED:
-            self.acknowledged.append(answer.json()["id"])
+            self.posts.append(Post(answer.json()["id"], sent_ms, self._now_ms()))
         else:
             self._refused += 1
 
@@ -128,8 +162,8 @@ class Caller:
             "priority": priority,
             "title": title,
             "position": {"lon": given.lon, "lat": given.lat, "datum": datum},
-            "source": "demo",
-            "drill": False,
+            "source": self._source,
+            "drill": self._drill,
         }
 
     def _kind(self) -> tuple[K, int, str]:
@@ -137,9 +171,13 @@ class Caller:
         kind, priority, _, title = KINDS[self._dice.choice(len(KINDS), p=shares / shares.sum())]
         return kind, priority, title
 
-    def _all_places(self, city: City) -> Iterator[IncidentPlace]:
+    def _all_places(self, city: Places) -> Iterator[IncidentPlace]:
         while True:
             yield from city.incident_places(self._dice, PLACES_AT_ONCE)
+
+
+def _loop_ms() -> float:
+    return asyncio.get_running_loop().time() * 1000
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:

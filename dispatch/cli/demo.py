@@ -5,26 +5,33 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from rich.console import Console
 
 from dispatch.auth import KEY_PREFIX, Role, token_hash
 from dispatch.cli.bridge import Closing
+from dispatch.cli.bus import bus
 from dispatch.cli.calls import Caller
 from dispatch.cli.city import IssuedPhone, register
 from dispatch.cli.codes import Code
 from dispatch.cli.database import run
-from dispatch.cli.phone_fleet import DRAIN_S, PhoneFleet
+from dispatch.cli.open_files import raise_open_files
+from dispatch.cli.phone_fleet import DRAIN_S
+from dispatch.cli.phone_fleets import PhoneFleets
+from dispatch.cli.port import Port
 from dispatch.cli.report import Report, written_report
 from dispatch.cli.screen import Screen, Stages
-from dispatch.cli.serve import Worker, database, listener, raise_open_files
+from dispatch.cli.serve import database
+from dispatch.cli.workers import Workers
 from dispatch.clock import SystemClock, new_token
-from dispatch.settings import Settings, read
+from dispatch.settings import WORKERS_MOST, Settings, read
 from dispatch.store.ledger import Ledger, ledger
 from dispatch.store.registry import registry
 from dispatch.telemetry import configure_log
@@ -55,6 +62,7 @@ class Wish(Record, frozen=True, kw_only=True):
     report: Path | None
     seed: int
     port: int
+    workers: int
 
 
 @click.command()
@@ -72,6 +80,11 @@ class Wish(Record, frozen=True, kw_only=True):
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON here.")
 @click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port.  [KAPOK_PORT; 8110]")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, WORKERS_MOST),
+    help="Processes of the service.  [KAPOK_WORKERS; as many as the phones need]",
+)
 def demo(
     units: int,
     per_minute: float,
@@ -79,6 +92,7 @@ def demo(
     report: Path | None,
     seed: int,
     port: int | None,
+    workers: int | None,
 ) -> int:
     """Run the main job on a synthetic city with simulated phones.
 
@@ -92,10 +106,16 @@ def demo(
         report=report,
         seed=seed,
         port=settings.port,
+        workers=workers or max(settings.workers, workers_for(units)),
     )
     with warnings_to(settings.data / "demo.log"):
         outcome = run(Demo(settings, wish, Console()).run())
     return Code.FAILED if outcome.failed else Code.OK
+
+
+def workers_for(phones: int) -> int:
+    """Return how many processes are needed to hold so many phones."""
+    return min(WORKERS_MOST, ceil(phones / (raise_open_files() - FILES_SPARE)))
 
 
 @contextmanager
@@ -133,7 +153,7 @@ class Demo:
             self._stages.begin("service")
             url = await stack.enter_async_context(self._service(dsn, roads))
             self._stages.begin("phones")
-            fleet = await stack.enter_async_context(PhoneFleet.started(phones, url))
+            fleet = await stack.enter_async_context(PhoneFleets.started(phones, url))
             book = await stack.enter_async_context(ledger(dsn, self._clock.now()))
             await self._connected(fleet)
             closing = await stack.enter_async_context(Closing(url, key, self._clock))
@@ -148,7 +168,8 @@ class Demo:
 
     async def _register(self, dsn: str, city: City) -> tuple[list[IssuedPhone], str]:
         """Put the city into the store; return the phones and a dispatcher's API key."""
-        phones = min(len(city.units), raise_open_files() - FILES_SPARE)
+        most = (raise_open_files() - FILES_SPARE) * self._wish.workers
+        phones = min(len(city.units), most)
         key = new_token(KEY_PREFIX)
         async with registry(dsn) as registered:
             issued = await register(
@@ -166,20 +187,22 @@ class Demo:
     async def _service(self, dsn: str, roads: Path) -> AsyncIterator[str]:
         """Run the service on our port; a worker that ends is started again."""
         stop = asyncio.Event()
-        with (
-            listener(self._settings.host, self._wish.port) as port,
-            (self._settings.data / "service.log").open("ab") as log,
-        ):
-            worker = Worker(dsn, port, roads=roads, log_file=log)
-            running = asyncio.create_task(worker.run(stop))
-            try:
-                await worker.ready.wait()
-                yield worker.url
-            finally:
-                stop.set()
-                await running
+        settings = replace(self._settings, workers=self._wish.workers)
+        async with bus(settings) as bus_url:
+            with (
+                Port.opened(settings.host, self._wish.port, settings.workers) as port,
+                (settings.data / "service.log").open("ab") as log,
+            ):
+                workers = Workers(dsn, port, roads=roads, bus_url=bus_url, log_file=log)
+                running = asyncio.create_task(workers.run(stop))
+                try:
+                    await workers.ready.wait()
+                    yield workers.url
+                finally:
+                    stop.set()
+                    await running
 
-    async def _connected(self, fleet: PhoneFleet) -> None:
+    async def _connected(self, fleet: PhoneFleets) -> None:
         """Wait until the phones are online, but no longer than they may take."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + CONNECT_MOST_S
@@ -193,7 +216,7 @@ class Demo:
     # The run. --------------------------------------------------------------------------------
 
     async def _play(
-        self, city: City, url: str, key: str, fleet: PhoneFleet, book: Ledger, closing: Closing
+        self, city: City, url: str, key: str, fleet: PhoneFleets, book: Ledger, closing: Closing
     ) -> Report:
         dice = np.random.default_rng(self._wish.seed)
         caller = Caller(city, url, key, self._wish.per_minute, dice, self._clock.new_id)
@@ -216,7 +239,7 @@ class Demo:
     async def _watch(
         self,
         screen: Screen,
-        fleet: PhoneFleet,
+        fleet: PhoneFleets,
         book: Ledger,
         caller: Caller,
         seconds: float | None,
@@ -229,7 +252,7 @@ class Demo:
             await asyncio.sleep(LOOK_S)
 
     async def _last_calls(
-        self, screen: Screen, fleet: PhoneFleet, book: Ledger, caller: Caller
+        self, screen: Screen, fleet: PhoneFleets, book: Ledger, caller: Caller
     ) -> None:
         """Give the last incidents their minute."""
         loop = asyncio.get_running_loop()

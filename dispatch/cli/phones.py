@@ -1,4 +1,4 @@
-"""`kapok phones`: the process of simulated phones; started by `kapok demo` only."""
+"""`kapok phones`: the process of simulated phones; started by `kapok demo` and `load` only."""
 
 import sys
 from pathlib import Path
@@ -27,3 +27,7 @@ def phones(file: Path, url: str, options: str) -> None:
 def _tell(progress: FleetProgress) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(progress) + b"\n")
     sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    phones()  # alone, without what other commands need: half the memory

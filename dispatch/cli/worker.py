@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import click
@@ -14,10 +16,16 @@ import structlog
 import uvicorn
 import uvloop
 
-from dispatch.cli.serve import raise_open_files
+from dispatch.bus.nats import NatsBus
+from dispatch.cli.codes import Code
+from dispatch.cli.open_files import phones_at_most, raise_open_files
+from dispatch.cli.port import BACKLOG
+from dispatch.cli.pulse import Pulse
+from dispatch.desk.peers import OtherBus
 from dispatch.gateway import Server as DoorServer
 from dispatch.gateway import UnitProtocol
-from dispatch.settings import Settings, read
+from dispatch.ports import BusAway
+from dispatch.settings import Settings, bus_servers, read
 from dispatch.telemetry import configure_log
 from dispatch.wiring import Service, service
 
@@ -31,8 +39,6 @@ GC_THRESHOLDS: Final = (25_000, 200, 1000)
 
 The young ones cost 0.5 us each to look at; the older ones are looked at after 5 million."""
 GRACE_S: Final = 5
-FILES_FOR_OTHERS: Final = 200
-"""Database connections, logs, REST clients and a reserve."""
 
 
 @click.command(hidden=True)
@@ -44,9 +50,13 @@ def worker(fd: int, parent: int) -> None:
     configure_log()
     settings = read(os.environ)
     files = raise_open_files()
-    log.info("worker", open_files=files, phones_at_most=files - FILES_FOR_OTHERS)
+    log.info("worker", open_files=files, phones_at_most=phones_at_most(files))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_work(settings, fd))
+        try:
+            runner.run(_work(settings, fd))
+        except (BusAway, OtherBus) as error:
+            log.critical("worker_refuses", error=str(error))
+            sys.exit(Code.FAILED)
 
 
 def end_with(parent: int) -> None:
@@ -57,30 +67,54 @@ def end_with(parent: int) -> None:
 
 
 class Server(DoorServer):
-    """The server, saying on its standard output when it listens."""
+    """The server, which listens once it serves, and says so."""
+
+    def __init__(self, config: uvicorn.Config, pulse: Pulse | None = None) -> None:
+        super().__init__(config)
+        self._pulse = pulse
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
+        for each in sockets or ():
+            each.listen(BACKLOG)
         await super().startup(sockets)
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
+        if self._pulse is not None:
+            self._pulse.ready()
 
 
 async def _work(settings: Settings, fd: int) -> None:
-    told = asyncio.Event()
+    told, pulse, port = asyncio.Event(), Pulse(), socket.socket(fileno=fd)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with service(settings.database_url or "", settings) as running:
-        server = Server(config(running))
+    async with (
+        _bus(settings) as bus,
+        service(settings.database_url or "", settings, bus) as running,
+    ):
+        server = Server(config(running), pulse)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        serving = asyncio.create_task(server.serve([socket.socket(fileno=fd)]))
+        serving = asyncio.create_task(server.serve([port]))
+        beating = asyncio.create_task(pulse.run())
         await _first(serving, told)
+        log.info("draining", worker=os.getpid(), phones=running.hub.stats.phones)
+        server.close_doors()
+        port.close()
         await running.hub.drain(GRACE_S)
         server.should_exit = True
         await serving
+        beating.cancel()
+
+
+@asynccontextmanager
+async def _bus(settings: Settings) -> AsyncIterator[NatsBus | None]:
+    """Be on the bus that is named; one process alone needs none."""
+    if not (servers := bus_servers(settings.bus_url)):
+        yield None
+        return
+    async with NatsBus.open(servers, name=f"{socket.gethostname()}-{os.getpid()}") as opened:
+        yield opened
 
 
 async def _first(serving: asyncio.Task[None], told: asyncio.Event) -> None:

@@ -1,8 +1,9 @@
 """The reference client: a phone, and a city of them in one process."""
 
 from dispatch.phone.behaviour import Habits
-from dispatch.phone.diary import DeviceDiary, Diary, Quantiles, Tally
+from dispatch.phone.diary import DeviceDiary, Diary, Tally
 from dispatch.phone.fleet import FleetOptions, PhoneLine, TooFewFiles
+from dispatch.phone.latency import Latency, Quantiles
 from dispatch.phone.process import ORPHANED, STOPPED, FleetProgress, Order, run_fleet
 from dispatch.phone.session import Card, Memory, Session
 
@@ -15,6 +16,7 @@ __all__ = [
     "FleetOptions",
     "FleetProgress",
     "Habits",
+    "Latency",
     "Memory",
     "Order",
     "PhoneLine",

@@ -23,7 +23,7 @@ from dispatch.phone.news import (
 from geo.datum import Datum, point_from_wgs84, point_to_wgs84
 from geo.distance import metres
 from geo.eta import PACES, TURNOUT_S, Moves
-from geo.point import Point
+from geo.point import Box, Point
 from schemas.base import Record
 from schemas.wire import (
     Answer,
@@ -40,13 +40,19 @@ from schemas.wire import (
 NEVER: Final = math.inf
 FIX_EVERY_MIN_S: Final = 1.0  # protocol: loc at most once a second
 ACCURACY_M: Final = 8.0
+ROAM_M: Final = 300.0
 
 
 class Habits(Record, frozen=True, kw_only=True):
-    """How people are: shares of all offers, and mean seconds of each step."""
+    """How people are: shares of all offers, of all people, and mean seconds of each step.
+
+    Who neither accepts nor declines lets the offer ring. Who roams walks about the home post for
+    as long as there is nothing to do.
+    """
 
     accept: float = 0.6
     decline: float = 0.2
+    roam: float = 0.0
     see_s: float = 4.0
     decide_s: float = 3.0
     turnout_s: float = TURNOUT_S
@@ -129,6 +135,7 @@ class Person:
         "_moves",
         "_offers",
         "_todo",
+        "roams",
         "rung_ms",
         "task",
     )
@@ -142,6 +149,7 @@ class Person:
         self._fix_ms: float | None = None
         self.task: Task | None = None
         self.rung_ms = 0.0
+        self.roams = kit.habits.roam > 0 and kit.dice.random() < kit.habits.roam
 
     def place(self, now_ms: float) -> Point:
         """Return where the person is, WGS-84."""
@@ -234,6 +242,8 @@ class Person:
 
     def act(self, now_ms: float) -> list[UnitCommand]:
         """Do what is due; return what the phone shall say, in order."""
+        if self.roams and self.task is None and self._leg is None:
+            self._go(self._somewhere(), now_ms)
         said: list[UnitCommand] = []
         while self._todo and self._todo[0].at_ms <= now_ms:
             todo = self._todo.pop(0)
@@ -300,6 +310,12 @@ class Person:
         self._leg = Leg(start, end, now_ms, now_ms + max(1.0, road_m / pace.speed_mps * 1000))
         self._here = end
         return self._leg.arrive_ms
+
+    def _somewhere(self) -> Point:
+        """Return a place about the home post."""
+        box = Box.around(self._home, ROAM_M)
+        dice = self._kit.dice
+        return Point(dice.uniform(box.west, box.east), dice.uniform(box.south, box.north))
 
     # Deadlines. ----------------------------------------------------------------------------------
 

@@ -67,6 +67,7 @@ class Phone:
         "_open_until_ms",
         "armed_ms",
         "device",
+        "dropping",
         "person",
         "session",
         "source",
@@ -77,6 +78,7 @@ class Phone:
     ) -> None:
         self.device, self.session, self.person, self.source = device, session, person, source
         self.armed_ms = NEVER
+        self.dropping = False
         self._host = host
         self._link: Link | None = None
         self._dial_ms = NEVER
@@ -104,6 +106,20 @@ class Phone:
             self._link.abort()
             return
         self._work(now_ms)
+
+    def report(self, now_ms: float) -> bool:
+        """Report where the phone is, sooner than the policy asks; False where it cannot be now."""
+        if not self._link or not self.session.welcomed:
+            return False
+        reported = self._locate(now_ms, AT_ONCE)
+        self._flush(now_ms)
+        return reported
+
+    def drop_off(self) -> None:
+        """Lose the line without a word; the phone comes back as from any other loss."""
+        if self._link:
+            self.dropping = True
+            self._link.abort()
 
     def hang_up(self) -> None:
         """Say good-bye for good."""
@@ -143,6 +159,7 @@ class Phone:
         self._link, self._open_until_ms = None, NEVER
         wait_s = self.session.closed(code, reason, now_ms, self._host.dice())
         self._host.lost(self, code, welcomed=welcomed)
+        self.dropping = False
         if wait_s is not None:
             self.dial_at(now_ms + wait_s * 1000)
 
@@ -165,14 +182,23 @@ class Phone:
             self._say(command, now_ms)
         if session.welcomed:
             session.at_post = person.at_post(now_ms)
-            row = person.fix(now_ms, self._cadence)
-            if row:
-                session.locate(row, now_ms)
-                self._host.located()
-        if self._link:
-            for frame in session.outgoing(now_ms):
-                self._link.send(frame)
+            self._locate(now_ms, self._cadence)
+        self._flush(now_ms)
         self._arm(now_ms)
+
+    def _locate(self, now_ms: float, cadence: Cadence) -> bool:
+        """Report a position if one is due."""
+        row = self.person.fix(now_ms, cadence)
+        if row is None:
+            return False
+        self.session.locate(row, now_ms)
+        self._host.located()
+        return True
+
+    def _flush(self, now_ms: float) -> None:
+        if self._link:
+            for frame in self.session.outgoing(now_ms):
+                self._link.send(frame)
 
     @property
     def _cadence(self) -> Cadence:

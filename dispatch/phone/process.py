@@ -13,8 +13,10 @@ from typing import Final
 import msgspec
 import uvloop
 
-from dispatch.phone.diary import Quantiles, Tally
+from dispatch.phone.diary import Tally
 from dispatch.phone.fleet import Fleet, FleetOptions, read_phones, require_files
+from dispatch.phone.latency import Quantiles
+from dispatch.phone.witness import Stage
 from dispatch.ports import Clock
 from schemas.base import Record
 
@@ -30,6 +32,7 @@ class Order(Record, frozen=True, kw_only=True):
     """A line from the parent; fields it does not know are skipped."""
 
     stop: bool = False
+    begin: bool = False
 
 
 class FleetProgress(Record, frozen=True, kw_only=True):
@@ -37,6 +40,7 @@ class FleetProgress(Record, frozen=True, kw_only=True):
 
     tally: Tally
     push_ms: Quantiles
+    pong_ms: Quantiles = Quantiles()
     draining: bool = False
 
 
@@ -50,8 +54,9 @@ def run_fleet(
 ) -> int:
     """Run the phones of the file until the parent says `{"stop": true}`; return the exit code.
 
-    Then no new offer is taken up, everything is still listened to for `drain_s`, and the diary is
-    written: STOPPED. When standard input ends instead, the parent is gone: ORPHANED, and no diary.
+    `{"begin": true}` begins the latencies anew, and what drops off the net. At the stop no new
+    offer is taken up, everything is still listened to for `drain_s`, and the diary is written:
+    STOPPED. When standard input ends instead, the parent is gone: ORPHANED, and no diary.
     Ctrl-C is the parent's.
     Raises TooFewFiles, OSError and msgspec.DecodeError before a phone dials.
     """
@@ -77,7 +82,7 @@ async def _run(fleet: Fleet, options: FleetOptions, report: Callable[[FleetProgr
             group.create_task(fleet.run()),
             group.create_task(_report(fleet, options, report)),
         ]
-        stopped = await _stop_ordered()
+        stopped = await _stop_ordered(fleet)
         if stopped:
             fleet.stop_answering()
             await asyncio.sleep(options.drain_s)
@@ -96,14 +101,15 @@ async def _report(
         report(
             FleetProgress(
                 tally=fleet.count(),
-                push_ms=fleet.pushes.quantiles(),
+                push_ms=fleet.witness.taken[Stage.PUSH].quantiles(),
+                pong_ms=fleet.witness.taken[Stage.PONG].quantiles(),
                 draining=not fleet.answering,
             )
         )
 
 
-async def _stop_ordered() -> bool:
-    """Read the parent's lines; True when it says stop, False when it is gone."""
+async def _stop_ordered(fleet: Fleet) -> bool:
+    """Follow the parent's lines; True when it says stop, False when it is gone."""
     reader = asyncio.StreamReader(limit=LINE_MAX)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(
@@ -111,7 +117,10 @@ async def _stop_ordered() -> bool:
     )
     try:
         while line := await reader.readline():
-            if _order(line).stop:
+            order = _order(line)
+            if order.begin:
+                fleet.begin()
+            if order.stop:
                 return True
     finally:
         transport.close()

@@ -15,6 +15,7 @@ from dispatch.phone.fleet import (
     PhoneLine,
     TooFewFiles,
     loopback_sources,
+    phones_most,
     read_phones,
     require_files,
 )
@@ -347,6 +348,91 @@ async def test_the_first_frame_of_an_incidents_offers_is_kept() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_diary_tells_what_was_done_and_how_long_each_stage_took() -> None:
+    """Every command that was answered with ok, and the incident it belongs to."""
+    frames = (offer(seq=1), task(seq=2))
+    async with world(call(*frames)) as here:
+        await here.see(lambda: here.fleet.tally.resolved, passing_s=1.0)
+        await here.see(lambda: here.fleet.tally.done >= 5)
+        diary = here.fleet.diary()
+        assert [(deed.what, deed.iid, deed.ref) for deed in diary.deeds] == [
+            ("en_route", "i1", "a1"),
+            ("arrived", "i1", "a1"),
+            ("controlled", "i1", "a1"),
+            ("resolved", "i1", "a1"),
+        ]
+        assert diary.taken["progress_to_ok"].n == 4
+        assert diary.taken["welcome"].n == 1
+        assert diary.devices["d0"].unit == "u0"
+        assert (diary.devices["d0"].offers, diary.devices["d0"].tasks) == (["o1"], ["a1"])
+        here.fleet.begin()
+        assert here.fleet.diary().taken["progress_to_ok"].n == 0
+
+
+@pytest.mark.asyncio
+async def test_planted_faults_of_the_stream_are_counted_and_named() -> None:
+    """A frame twice, one out of order."""
+    frames = (offer("o1", seq=5), offer("o1", seq=5), offer("o2", seq=4))
+    async with world(call(*frames)) as here:
+        await here.see(lambda: here.fleet.tally.reliable == 3)
+        diary = here.fleet.diary()
+        assert (diary.tally.doubled, diary.tally.disordered, diary.tally.rewound) == (1, 1, 0)
+        assert [(fault.device, fault.what, fault.seq) for fault in diary.faults] == [
+            ("d0", "doubled", 5),
+            ("d0", "disordered", 4),
+        ]
+
+
+@pytest.mark.asyncio
+async def test_phones_that_drop_off_the_net_come_back_and_are_no_disconnects() -> None:
+    """They leave without a word, and by themselves."""
+    options = FleetOptions(habits=YES, drops_per_min=60)
+    async with world(greet, phones=3, options=options) as here:
+        await here.see(lambda: here.online == 3, passing_s=0.05)
+        assert here.fleet.tally.dropped_off == 0
+        here.fleet.begin()
+        await here.see(lambda: here.fleet.tally.dropped_off, passing_s=0.05)
+        await here.see(lambda: here.fleet.tally.welcomes >= 4, passing_s=0.05)
+        assert here.fleet.tally.disconnects == {}
+        assert here.fleet.diary().taken["return"].n >= 1
+        here.fleet.stop_answering()
+        gone = here.fleet.tally.dropped_off
+        here.clock.advance(60)
+        here.fleet.step()
+        assert here.fleet.tally.dropped_off == gone
+
+
+@pytest.mark.asyncio
+async def test_who_roams_reports_as_often_as_the_pace_asks() -> None:
+    """In turn, and never more than once a second each."""
+    options = FleetOptions(habits=Habits(roam=1.0), fixes_per_s=2)
+    async with world(call(), phones=4, options=options) as here:
+        await here.see(lambda: here.online == 4)
+        before = here.fleet.tally.fixes
+        for _ in range(100):
+            here.clock.advance(0.1)
+            here.fleet.step()
+            await asyncio.sleep(0)
+        assert 19 <= here.fleet.tally.fixes - before <= 21
+        await here.see(lambda: len(here.heard("loc")) >= 19)
+        places = {
+            (f[0][1], f[0][2]) for frame in here.heard("loc") if isinstance(f := frame["f"], list)
+        }
+        assert len(places) >= 16
+
+
+@pytest.mark.asyncio
+async def test_who_stays_at_the_post_has_no_part_in_the_pace() -> None:
+    """Nobody moves, so nothing is added to what the policy asks for."""
+    options = FleetOptions(habits=Habits(roam=0.0), fixes_per_s=50)
+    async with world(call(), phones=2, options=options) as here:
+        await here.see(lambda: here.online == 2)
+        here.clock.advance(1)
+        here.fleet.step()
+        assert here.fleet.tally.fixes == 0
+
+
+@pytest.mark.asyncio
 async def test_what_a_person_does_is_dropped_when_too_much_waits_for_an_answer() -> None:
     """Counted, and the line goes on."""
 
@@ -386,6 +472,7 @@ def test_thousands_on_loopback_connect_from_several_addresses() -> None:
     assert len(loopback_sources("127.0.0.1", 19_000, 200)) == 9
     assert len(loopback_sources("127.0.0.1", 90_000, 200)) == 19
     assert loopback_sources("10.0.0.1", 19_000, 200) == ()
+    assert loopback_sources("127.0.0.1", 20, 200, 3) == ("127.0.3.2",)
 
 
 def test_the_phones_file_is_read_line_by_line() -> None:
@@ -399,5 +486,5 @@ def test_the_phones_file_is_read_line_by_line() -> None:
 def test_more_phones_than_open_files_are_refused_before_the_first_dials() -> None:
     """With the number that fits."""
     with pytest.raises(TooFewFiles, match="fit"):
-        require_files(10**9)
+        require_files(phones_most() + 1)
     require_files(10)

@@ -101,6 +101,19 @@ async def test_it_stops_when_told_drains_and_leaves_its_diary(tmp_path: Path) ->
         }
 
 
+async def test_latencies_begin_anew_when_it_is_told_to_begin(tmp_path: Path) -> None:
+    """But for how long it took to come, which is over by then."""
+    async with open_centre(greet) as centre, fleet(tmp_path, centre) as child:
+        await child.online(3)
+        child.stdin.write(b'{"begin": true}\n{"stop": true}\n')
+        assert await child.end() == STOPPED
+        diary = msgspec.json.decode((tmp_path / "diary.json").read_bytes(), type=Diary)
+        assert diary.taken["welcome"].n == 3
+        assert diary.taken["push"].n == 0
+        assert diary.complete_ms is not None
+        assert diary.began_ms < diary.complete_ms <= diary.until_ms
+
+
 async def test_it_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     """Standard input ends; there is nobody to write a diary for."""
     async with open_centre(greet) as centre, fleet(tmp_path, centre) as child:
