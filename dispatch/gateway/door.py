@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import structlog
 import uvicorn
 
+from dispatch.gateway.patience import Patience
 from dispatch.gateway.turns import Turns
 
 log = structlog.get_logger()
@@ -40,6 +41,11 @@ class Knock(asyncio.Protocol):
         self._make = make
         self._said: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_half(self) -> bool:
+        """Whether nothing was said yet; who waits for his turn has done his part."""
+        return not self._said
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
@@ -114,7 +120,8 @@ class Door:
 
     async def _enter(self, line: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._make, line)
+            transport, _ = await self._loop.connect_accepted_socket(self._make, line)
+            Patience(transport)
         except OSError:
             line.close()
 

@@ -4,18 +4,20 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 START_S = 60.0
+LOOPBACK: Final = "0100007F"  # as /proc/net/tcp has it, and
+ESTABLISHED: Final = "01"
 
 
 class Running:
-    """One `kapok serve`, its worker, and where it answers."""
+    """One `kapok serve`, its workers, and where it answers."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -24,20 +26,27 @@ class Running:
     @classmethod
     @asynccontextmanager
     async def started(
-        cls, data: Path, port: int = 0, **environment: str
+        cls,
+        data: Path,
+        port: int = 0,
+        workers: int = 1,
+        within: Sequence[str] = (),
+        **environment: str,
     ) -> AsyncIterator["Running"]:
-        """Start the service on a data folder; end what is left of it afterwards."""
+        """Start the service on a data folder, `within` a command that becomes it; end it then."""
         log = data.with_name(f"{data.name}.service.log")
         with log.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "dispatch", "serve", "--port", str(port)),
-                env={**os.environ, "KAPOK_DATA": str(data)},
+                *(*within, sys.executable, "-m", "dispatch", "serve"),
+                *("--port", str(port), "--workers", str(workers)),
+                env={**os.environ, **environment, "KAPOK_DATA": str(data)},
+                stdin=asyncio.subprocess.DEVNULL,
                 stderr=file,
                 start_new_session=True,
             )
         running = cls(process, log)
         try:
-            await running.ready(1)
+            await running.ready(workers)
             yield running
         finally:
             if process.returncode is None:
@@ -50,9 +59,13 @@ class Running:
         return [e for e in map(msgspec.json.decode, lines) if e["event"] == name]
 
     async def ready(self, times: int) -> None:
-        """Wait until a worker has become ready for the n-th time."""
+        """Wait until a worker has become ready for the n-th time, whichever it is."""
+        await self.said("ready", times)
+
+    async def said(self, name: str, times: int = 1) -> None:
+        """Wait until the log has had an event for the n-th time."""
         async with asyncio.timeout(START_S):
-            while len(self.events("ready")) < times:
+            while len(self.events(name)) < times:
                 if self.process.returncode is not None:
                     raise AssertionError(self._log.read_text())
                 await asyncio.sleep(0.05)
@@ -69,20 +82,72 @@ class Running:
 
     @property
     def worker(self) -> int:
-        """The pid of the present worker."""
+        """The pid of the worker that became ready last: of the only one, where there is one."""
         return int(self.events("ready")[-1]["worker"])
 
+    @property
+    def workers(self) -> list[int]:
+        """The pids of the present workers, by berth."""
+        latest = {int(e["berth"]): int(e["worker"]) for e in self.events("ready")}
+        return [latest[berth] for berth in sorted(latest)]
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that the parent has started and that still run, whatever they do."""
+        return children(self.process.pid)
+
+    def phones_of(self, worker: int) -> int:
+        """Return how many connections a worker holds at the service's own port."""
+        return len(self._lines_of(worker))
+
+    def worker_of(self, port: int) -> int:
+        """Return the worker that holds the connection from a port of 127.0.0.1."""
+        ours = f"{LOOPBACK}:{port:04X}"
+        return next(worker for worker in self.workers if ours in self._lines_of(worker))
+
+    def _lines_of(self, worker: int) -> list[str]:
+        """Return who is connected to a worker, as /proc/net/tcp has it."""
+        rows = [row.split() for row in Path(f"/proc/{worker}/net/tcp").read_text().splitlines()[1:]]
+        ours, held = f":{self.port:04X}", _sockets(worker)
+        return [
+            row[2]
+            for row in rows
+            if row[1].endswith(ours) and row[3] == ESTABLISHED and row[9] in held
+        ]
+
     async def kill(self) -> None:
-        """Kill -9 the parent and the worker at once, in the middle of whatever they do."""
-        for pid in (self.process.pid, self.worker):
+        """Kill -9 the parent and its workers at once, in the middle of whatever they do."""
+        for pid in (self.process.pid, *self.workers):
             os.kill(pid, signal.SIGKILL)
         await self.process.wait()
 
 
+def children(parent: int) -> list[int]:
+    """Return the living children of a process."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if _state(pid)[1] == str(parent) and alive(pid)]
+
+
 def alive(pid: int) -> bool:
     """Say whether a process still runs (a dead one nobody has waited for does not)."""
+    return _state(pid)[0] not in {"Z", ""}
+
+
+def _state(pid: int) -> tuple[str, str]:
+    """Return a process's state and its parent; nothing where it is gone."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state, parent, *_ = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+        return "", ""
+    return state, parent
+
+
+def _sockets(pid: int) -> set[str]:
+    """Return the inodes of a process's sockets."""
+    links = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            links.append(str(entry.readlink()))
+        except FileNotFoundError:  # closed meanwhile
+            continue
+    return {link[8:-1] for link in links if link.startswith("socket:[")}

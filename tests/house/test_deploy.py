@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from dispatch.cli.main import COMMANDS
-from dispatch.cli.worker import FILES_FOR_OTHERS
+from dispatch.cli.open_files import FILES_FOR_OTHERS
 from dispatch.settings import ENVIRONMENT, FILED, Settings
 from dispatch.store.backlog import BACKLOG
 from dispatch.telemetry import Metrics
@@ -152,8 +152,13 @@ def test_the_units_command_is_one_that_kapok_has() -> None:
 def test_every_variable_of_the_unit_is_one_that_kapok_reads() -> None:
     """And those its comments name are, too."""
     assert set(variables()) - OF_OTHERS <= set(ENVIRONMENT)
-    told = set(re.findall(r"\b(?:KAPOK_\w+|DATABASE_URL|ROUTER_URL)", UNIT))
+    told = set(re.findall(r"\b(?:KAPOK_\w+|BUS_URL|DATABASE_URL|ROUTER_URL)", UNIT))
     assert told <= {*ENVIRONMENT, *(f"{name}_FILE" for name in FILED)}
+
+
+def test_a_reload_of_the_unit_renews_the_workers() -> None:
+    """By the signal that the parent listens to."""
+    assert given("ExecReload") == ["/bin/kill -HUP $MAINPID"]
 
 
 def test_the_unit_writes_in_its_own_folders_only() -> None:

@@ -133,6 +133,26 @@ async def test_a_door_without_files_opens_again(
         await writer.wait_closed()
 
 
+async def test_who_stands_there_at_the_last_call_is_let_in(rooms: Rooms) -> None:
+    """He would be cut off else; who comes later waits for somebody else to open."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        door = Door(listener, rooms.knock)
+        door.open()
+        with (
+            socket.create_connection(listener.getsockname()) as there,
+            socket.create_connection(listener.getsockname()) as silent,
+        ):
+            door.last_call()
+            door.close()
+            there.sendall(b"GET / ")
+            with socket.create_connection(listener.getsockname()) as late:
+                late.sendall(b"GET /late")
+                await until(lambda: rooms.heard)
+            silent.sendall(b"POST / ")
+            await until(lambda: len(rooms.heard) == 2)
+        assert rooms.heard == [b"GET / ", b"POST / "]
+
+
 async def test_a_server_that_is_told_to_stop_lets_nobody_in(gateway: Gateway) -> None:
     """Who is in is served on until it is told to go."""
     line = await gateway.known()
