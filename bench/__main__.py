@@ -22,10 +22,14 @@ from bench.harness.result import result, write
 from bench.harness.table import show
 
 RESULTS: Final = ROOT / "bench" / "results"
+WAY_OUT_S: Final = 60.0
 
 
-class TookTooLong(Exception):
-    """A benchmark is over its time."""
+class TookTooLong(KeyboardInterrupt):
+    """A benchmark is over its time.
+
+    As an interrupt, since an event loop writes any other error of a callback down, and goes on.
+    """
 
 
 def names() -> list[str]:
@@ -57,9 +61,9 @@ def _ran(name: str, scale: float, results: Path, console: Console) -> bool:
     """Run one benchmark; one that fails does not keep the others from running."""
     module: Any = import_module(f"bench.{name}")
     try:
-        with _within(module.MOST_S):
+        with within(module.MOST_S):
             found = module.measure(scale)
-    except Exception:
+    except (Exception, TookTooLong):
         console.print_exception()
         return False
     measured = result(name, found)
@@ -69,14 +73,17 @@ def _ran(name: str, scale: float, results: Path, console: Console) -> bool:
 
 
 @contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """Raise `TookTooLong` when the time is over; what was started is ended on the way out."""
+def within(seconds: float) -> Iterator[None]:
+    """Raise `TookTooLong` when the time is over; what was started is ended on the way out.
+
+    Once more, should the way out itself hang.
+    """
 
     def over(_number: int, _frame: FrameType | None) -> None:
         raise TookTooLong(f"not done within {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, WAY_OUT_S)
     try:
         yield
     finally:

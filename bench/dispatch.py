@@ -15,7 +15,6 @@ import numpy as np
 from bench.harness.child import Child, child
 from bench.harness.result import Found, Mark, Row
 from bench.harness.running import SEED, running
-from dispatch.auth import Role
 from dispatch.cli.city import IssuedPhone
 from dispatch.cli.phone_fleet import PhoneFleet
 from dispatch.clock import SystemClock
@@ -67,28 +66,34 @@ class Calls(NamedTuple):
 def measure(scale: float) -> Found:
     """Measure one service with its phones.
 
-    The mark is held against the moment the offer's frame was written, by the service's own clock
-    from when it received the POST, and a whole round trip for the way there. What a phone heard is
-    told beside it: that adds the client's own time, and a machine shared with 19,000 phones.
+    One mark is held against the moment the offer's frame was written, by the service's own clock
+    from when it received the POST, and a whole round trip for the way there; two against what a
+    phone heard, quantile by quantile: the client's own time and a machine shared with 19,000 phones
+    are in those, as they are in the floor beside them.
     """
     calls, diary = asyncio.run(_measure(scale, CALLS if scale >= 1 else 20))
     seen = {iid: at for iid, at in diary.offers_first.items() if iid in calls.posted}
     load = f"{int(PHONES * scale):,} phones, {calls.fixes_per_s:,.0f} fixes/s"
     commit = Row.of(f"durable commit, {load}", calls.commits, MS)
     trip = Row.of(f"loopback round trip, {load}", calls.trips, MS)
+    both = [a + b for a, b in zip(calls.commits, calls.trips, strict=True)]
+    floor = Row.of("one durable commit and one round trip, together", both, MS)
     written = [at - calls.opened[iid] for iid, (at, _) in seen.items()]
     offer = Row.of(
         "POST until a phone has heard the first offer frame",
         [at - calls.posted[iid] for iid, (_, at) in seen.items()],
         MS,
     )
-    floor_ms = (commit.median or 0.0) + (trip.median or 0.0)
+    way_ms = trip.median or 0.0
     frame = Row.of("POST received until the first offer frame is written", written, MS)
-    times = _times(frame.median, trip.median or 0.0, floor_ms)
+    times = _times(frame.median, way_ms, (commit.median or 0.0) + way_ms)
+    heard = _times(offer.median, 0.0, floor.median)
+    heard_p99 = _times(offer.p99, 0.0, floor.p99)
     return Found(
         rows=[
             commit,
             trip,
+            floor,
             frame,
             offer,
             Row.of("POST until it is answered", calls.answered, MS),
@@ -96,14 +101,19 @@ def measure(scale: float) -> Found:
         ],
         ratios={
             "POST to frame written, to commit and round trip": times,
-            "POST to offer heard, to commit and round trip": _times(offer.median, 0.0, floor_ms),
+            "POST to offer heard, to commit and round trip, median": heard,
+            "POST to offer heard, to commit and round trip, p99": heard_p99,
         },
-        marks={"POST to frame written, to commit and round trip": Mark.at_most(6.0, times)},
+        marks={
+            "POST to frame written, to commit and round trip": Mark.at_most(6.0, times),
+            "POST to offer heard, to commit and round trip, median": Mark.at_most(5.0, heard),
+            "POST to offer heard, to commit and round trip, p99": Mark.at_most(5.0, heard_p99),
+        },
     )
 
 
-def _times(median_ms: float | None, way_ms: float, floor_ms: float) -> float | None:
-    return (median_ms + way_ms) / floor_ms if median_ms is not None and floor_ms else None
+def _times(ours_ms: float | None, way_ms: float, floor_ms: float | None) -> float | None:
+    return (ours_ms + way_ms) / floor_ms if ours_ms is not None and floor_ms else None
 
 
 async def _measure(scale: float, calls: int) -> tuple[Calls, Diary]:
@@ -177,7 +187,7 @@ async def loaded(scale: float) -> AsyncIterator[Load]:
     """Run everything in a folder of its own; all of it is ended and removed."""
     units, phones = max(60, int(UNITS * scale)), max(50, int(PHONES * scale))
     async with (
-        running(units, phones, Role.DISPATCHER) as service,
+        running(units, phones) as service,
         _phones(service.issued, max(10, int(TALKING * scale)), service.url) as (fleet, talkers),
         _beside(service.url, service.key) as (client, echo),
     ):

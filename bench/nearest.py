@@ -1,6 +1,7 @@
 """The nearest free units with a capability within 1,500 m, as the crow flies, of a whole fleet."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from bench.harness.result import Found, Mark, Row, ratio
 from bench.harness.timing import US, in_turn
+from bench.peers.postgis import PostGis, Units, postgis
+from bench.peers.redis import Redis, redis
 from dispatch.core.fixes import Fix
 from dispatch.live.fleet import REACH_S, Fleet
 from geo.eta import PACES, TURNOUT_S, Moves, StraightLine
@@ -17,7 +20,7 @@ from schemas.base import UnitId
 from schemas.plan import Need
 from schemas.unit import Capability, Unit, UnitKind, UnitRow
 
-MOST_S: Final = 150.0
+MOST_S: Final = 400.0
 CITY: Final = 23_334
 LARGE: Final = 1_000_000
 CLUSTERS: Final = 11
@@ -54,19 +57,32 @@ class Layout(NamedTuple):
     questions: Places
 
 
+class Peers(NamedTuple):
+    """Servers of the machine's own; None for what cannot be had."""
+
+    redis: Redis | None
+    postgis: PostGis | None
+
+
 def measure(scale: float) -> Found:
     """Measure at the size of a city, and at a million units of the same density."""
     city, large = (lay_out(max(int(n * scale), 100)) for n in (CITY, LARGE))
     calls = 100 if scale >= 1 else 5
     found = {}
-    for name, layout in (("city", city), ("large", large)):
-        fleet = fleet_of(layout)
-        agree(layout, fleet)
-        found[name] = in_turn(contenders(layout, fleet), rounds=5, calls=calls)
+    with ExitStack() as stack:
+        whole = scale >= 1
+        peers = Peers(
+            stack.enter_context(redis(install=whole)), stack.enter_context(postgis(install=whole))
+        )
+        for name, layout in (("city", city), ("large", large)):
+            fleet = fleet_of(layout)
+            agree(layout, fleet)
+            asked = contenders(layout, fleet) | theirs(layout, peers)
+            found[name] = in_turn(asked, rounds=5, calls=calls)
     rows = {
-        (size, who): Row.of(f"{who}, {len(layout.places):,} units", found[size][who], US)
+        (size, who): Row.of(f"{who}, {len(layout.places):,} units", found[size].get(who, []), US)
         for size, layout in (("city", city), ("large", large))
-        for who in found[size]
+        for who in WHO
     }
     naive = naively(city)
     ours, floor, big = rows["city", OURS], rows["city", FLOOR], rows["large", OURS]
@@ -75,6 +91,10 @@ def measure(scale: float) -> Found:
         "ours to numpy brute force, large": ratio(big, rows["large", FLOOR]),
         "ours, large to city": ratio(big, ours),
         "geopy to ours, city": ratio(naive, ours),
+        "Redis GEOSEARCH to ours, city": ratio(rows["city", REDIS], ours),
+        "Redis GEOSEARCH to ours, large": ratio(rows["large", REDIS], big),
+        "PostGIS to ours, city": ratio(rows["city", POSTGIS], ours),
+        "PostGIS to ours, large": ratio(rows["large", POSTGIS], big),
     }
     marks = {
         "ours to numpy brute force, city": Mark.at_most(2.0, ratio(ours, floor)),
@@ -87,6 +107,10 @@ FLOOR: Final = "numpy brute force, float32 plane"
 OURS: Final = "Fleet.reach and Fleet.find"
 DECISION: Final = "the same, looking 20 minutes around as a decision does"
 UPDATE: Final = "Fleet.fix, one position"
+REDIS: Final = "Redis GEOSEARCH, a key of the free with the skill, unix socket"
+REDIS_UPDATE: Final = "Redis GEOADD, one position"
+POSTGIS: Final = "PostGIS KNN, partial GiST, prepared, unix socket"
+WHO: Final = (FLOOR, OURS, DECISION, UPDATE, REDIS, REDIS_UPDATE, POSTGIS)
 
 
 def contenders(layout: Layout, fleet: Fleet) -> dict[str, Callable[[int], object]]:
@@ -111,6 +135,38 @@ def contenders(layout: Layout, fleet: Fleet) -> dict[str, Callable[[int], object
         DECISION: lambda number: ask(number, REACH_S),
         UPDATE: move,
     }
+
+
+def theirs(layout: Layout, peers: Peers) -> dict[str, Callable[[int], object]]:
+    """Return what is asked of those peers that there are; each holds the same units."""
+    at = [Point(*place) for place in layout.questions.tolist()]
+    asked: dict[str, Callable[[int], object]] = {}
+    if (server := peers.redis) is not None:
+        key, may = b"%d" % len(layout.places), np.flatnonzero(layout.free & layout.skilled)
+        places = layout.places[may].tolist()
+        server.add(places, may.tolist(), key)
+
+        def move(number: int) -> None:
+            row = number * 7919 % len(places)
+            lon, lat = places[row]
+            server.move(int(may[row]), lon + 1e-5, lat, key)
+
+        asked[REDIS] = lambda number: server.near(at[number % len(at)], RADIUS_M, K, key)
+        asked[REDIS_UPDATE] = move
+    if (knn := peers.postgis) is not None:
+        knn.fill(Units(layout.places.tolist(), layout.free.tolist(), layout.skilled.tolist()))
+        check(layout, knn)
+        asked[POSTGIS] = lambda number: knn.near(at[number % len(at)], RADIUS_M, K)
+    return asked
+
+
+def check(layout: Layout, knn: PostGis) -> None:
+    """Check that PostGIS and the floor find the same nearest unit: two planes, one answer."""
+    brute = Brute(layout)
+    for place in (Point(*place) for place in layout.questions[:20].tolist()):
+        nearest, floor = knn.near(place, RADIUS_M, K), brute.nearest(place)
+        assert abs(len(nearest) - len(floor)) <= 1
+        assert not nearest or nearest[0] in floor[:2].tolist()
 
 
 class Brute:

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import httpx
 import numpy as np
 
-from bench.harness.child import Child, child
+from bench.harness.child import Child
+from bench.harness.crowd import crowd, dialled
 from bench.harness.result import Found, Mark, Row, ratio
 from bench.harness.running import SEED, Running, running
-from dispatch.auth import Role
 from dispatch.clock import SystemClock
 from geo.city.city import IncidentPlace
 from geo.point import Point
@@ -22,7 +22,6 @@ MOST_S: Final = 250.0
 UNITS: Final = 23_334
 PHONES: Final = 19_000
 FIXES_PER_S: Final = 2_300
-CONNECT_S: Final = 90.0
 WARM_S: Final = 3.0
 NOTICES_LEAST: Final = 5
 NOTICES_MOST: Final = 12
@@ -117,7 +116,7 @@ def _waits(opened: dict[str, float], offers: dict[str, list[float]]) -> list[flo
 
 async def _measure(scale: float, phones: int) -> tuple[list[Sent], Calls, dict[str, list[float]]]:
     units = max(60, int(UNITS * scale))
-    async with running(units, phones, Role.COMMANDER) as service, _loaded(service) as load:
+    async with running(units, phones) as service, _loaded(service) as load:
         load.talkers.ask("begin", per_s=max(1.0, FIXES_PER_S * scale))
         sent, calls = await _turns(load, phones, whole=scale >= SKETCH)
         await asyncio.sleep(WARM_S)
@@ -126,15 +125,9 @@ async def _measure(scale: float, phones: int) -> tuple[list[Sent], Calls, dict[s
 
 @asynccontextmanager
 async def _loaded(service: Running) -> AsyncIterator[Load]:
-    options = {
-        "port": int(service.url.rsplit(":", 1)[1]),
-        "tokens": [phone.token for phone in service.issued],
-        "places": [(phone.lon, phone.lat) for phone in service.issued],
-    }
     headers = {"Authorization": f"Bearer {service.key}"}
-    with child("bench.peers.talkers", **options) as talkers:
-        online = await asyncio.to_thread(talkers.ask, "dial", within_s=CONNECT_S)
-        assert online["online"] == len(service.issued), online
+    with crowd(service.issued, int(service.url.rsplit(":", 1)[1])) as talkers:
+        await dialled(talkers, len(service.issued))
         async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=10.0) as client:
             yield Load(service, talkers, client, SystemClock())
 

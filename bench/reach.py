@@ -20,6 +20,7 @@ from bench.harness.timing import US
 from bench.peers.redis import Redis, redis
 from geo.eta import PACES, Moves
 from geo.osm import read
+from geo.point import Point
 from geo.roads.build import Source, build
 from geo.roads.file import save
 from geo.roads.graph import E7, RoadGraph
@@ -188,7 +189,7 @@ def _geosearch(server: Redis | None, town: Town) -> Callable[[int, int], list[fl
         taken = []
         for lon, lat in town.questions[first : first + calls].tolist():
             began = perf_counter_ns()
-            server.near(lon, lat, RADIUS_M)
+            server.near(Point(lon, lat), RADIUS_M)
             taken.append((perf_counter_ns() - began) / 1000)
         return taken
 

@@ -14,8 +14,8 @@ import asyncpg
 import numpy as np
 
 from bench.harness.result import Found, Row, ratio
+from bench.harness.serving import database
 from dispatch.cli.city import register
-from dispatch.cli.serve import database
 from dispatch.clock import SystemClock
 from dispatch.core.commands import Accept, Open
 from dispatch.core.decide import decide, open_case
@@ -24,7 +24,6 @@ from dispatch.core.plans import plan_for
 from dispatch.live.field import FleetField
 from dispatch.live.fleet import Fleet
 from dispatch.ports import StaleCase, UnitTaken
-from dispatch.settings import Settings
 from dispatch.store.postgres import PostgresStore
 from dispatch.store.registry import registry
 from geo.city import City
@@ -286,7 +285,7 @@ async def prepared(units: int) -> AsyncIterator[Bench]:
     """Start a database in a folder of its own, register a city whose units are on duty."""
     with tempfile.TemporaryDirectory(prefix="kapok-bench-") as name:
         folder, clock = Path(name), SystemClock()
-        async with database(Settings(data=folder), asyncio.Event()) as dsn:
+        async with database(folder) as dsn:
             city = build(SEED, units)
             async with registry(dsn) as registered:
                 await register(registered, city, units, clock.new_id, _silent)

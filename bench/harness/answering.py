@@ -1,17 +1,20 @@
 """The other side of `child`: answers the parent's questions until it hangs up."""
 
 import asyncio
+import ctypes
+import logging
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+import structlog
 import uvloop
 
-from dispatch.phone.process import die_with_parent
-
 Handler = Callable[..., Awaitable[dict[str, Any]]]
+PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 
 
 def say(facts: Mapping[str, Any]) -> None:
@@ -36,8 +39,15 @@ async def answer(handlers: Mapping[str, Handler]) -> None:
 
 
 def run(main: Callable[..., Awaitable[None]]) -> None:
-    """Run a child's main with the options of its parent's first line, on uvloop."""
-    die_with_parent()
+    """Run a child's main with the options of its parent's first line, on uvloop.
+
+    Its log goes to standard error, and only errors: standard output is for answers.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     options = msgspec.json.decode(sys.stdin.buffer.readline())
 
     async def work() -> None:

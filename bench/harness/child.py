@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,7 @@ class Child:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        self._turn = Lock()
         self.pid = process.pid
         self.facts: dict[str, Any] = {}
 
@@ -33,9 +35,10 @@ class Child:
         self.facts = self._answer()
 
     def ask(self, question: str, **more: Any) -> dict[str, Any]:
-        """Ask, and wait for the answer."""
-        self._write({"ask": question, **more})
-        return self._answer()
+        """Ask, and wait for the answer; several threads take turns."""
+        with self._turn:
+            self._write({"ask": question, **more})
+            return self._answer()
 
     def _write(self, line: Mapping[str, Any]) -> None:
         stdin = self._process.stdin
@@ -61,6 +64,11 @@ class Child:
         """Return its proportional share of memory."""
         return pss_kb(self.pid)
 
+    def kill(self) -> None:
+        """Kill it as it stands."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> None:
         """Let it end, or end it."""
         if self._process.stdin is not None:
@@ -76,13 +84,21 @@ class Child:
 
 
 @contextmanager
-def child(module: str, **options: Any) -> Iterator[Child]:
+def child(module: str, /, **options: Any) -> Iterator[Child]:
     """Run `python -m module` with options as its first line, for as long as this lasts."""
+    with inheriting((), module, **options) as started:
+        yield started
+
+
+@contextmanager
+def inheriting(files: tuple[int, ...], module: str, /, **options: Any) -> Iterator[Child]:
+    """Run a child that keeps open some files of ours, by their numbers."""
     process = subprocess.Popen(
         (sys.executable, "-m", module),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
+        pass_fds=files,
     )
     started = Child(process)
     try:

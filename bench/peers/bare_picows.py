@@ -4,8 +4,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from bench.harness.answering import answer, run, say
+from bench.peers.port import listener, settled
 from bench.peers.town import WELCOME, BareDesk
-from bench.peers.watch import Watch, listener, settled
+from bench.peers.watch import Watch
 
 Wire = Any
 """What is of picows: it is optional, so its types are not asked for."""

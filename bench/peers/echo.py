@@ -4,7 +4,7 @@ import asyncio
 from typing import cast
 
 from bench.harness.answering import answer, run, say
-from bench.peers.watch import listener
+from bench.peers.port import listener
 
 
 class Echo(asyncio.Protocol):

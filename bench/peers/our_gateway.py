@@ -6,7 +6,8 @@ import uvicorn
 
 from bench.harness.answering import answer, run, say
 from bench.peers import town
-from bench.peers.watch import Watch, listener, settled
+from bench.peers.port import listener, settled
+from bench.peers.watch import Watch
 from dispatch.cli.worker import WS_FRAME_MAX
 from dispatch.gateway import Hub, Server, UnitProtocol, UnitSocket
 

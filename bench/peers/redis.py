@@ -1,6 +1,5 @@
 """A Redis server of our own on a socket of its own, and as much of a client as is needed."""
 
-import os
 import shutil
 import socket
 import subprocess
@@ -11,9 +10,10 @@ from pathlib import Path
 from time import sleep
 from typing import Final
 
+from bench.peers.debian import had
+from geo.point import Point
+
 SERVER: Final = "redis-server"
-INSTALL: Final = ("apt-get", "install", "--yes", "--no-install-recommends", SERVER)
-INSTALL_WITHIN_S: Final = 120.0
 START_TRIES: Final = 100
 KEY: Final = b"units"
 READ_MOST: Final = 1 << 20
@@ -27,19 +27,29 @@ class Redis:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
 
-    def add(self, places: list[list[float]]) -> None:
-        """Put places by their number."""
-        for first in range(0, len(places), AT_ONCE):
-            some = places[first : first + AT_ONCE]
-            parts = [b"GEOADD", KEY]
-            for number, (lon, lat) in enumerate(some, first):
+    def add(
+        self, places: list[list[float]], numbers: list[int] | None = None, key: bytes = KEY
+    ) -> None:
+        """Put places by their number: the given ones, else in turn from 0."""
+        named = list(zip(numbers or range(len(places)), places, strict=True))
+        for first in range(0, len(named), AT_ONCE):
+            parts = [b"GEOADD", key]
+            for number, (lon, lat) in named[first : first + AT_ONCE]:
                 parts += [b"%.7f" % lon, b"%.7f" % lat, b"%d" % number]
             self._ask(parts)
 
-    def near(self, lon: float, lat: float, radius_m: float) -> bytes:
+    def near(
+        self, place: Point, radius_m: float, most: int | None = None, key: bytes = KEY
+    ) -> bytes:
         """Return who is within so many metres and how far, nearest first, as the wire has it."""
+        lon, lat = place
         at = [b"FROMLONLAT", b"%.7f" % lon, b"%.7f" % lat, b"BYRADIUS", b"%.1f" % radius_m, b"m"]
-        return self._ask([b"GEOSEARCH", KEY, *at, b"ASC", b"WITHDIST"])
+        count = [] if most is None else [b"COUNT", b"%d" % most]
+        return self._ask([b"GEOSEARCH", key, *at, b"ASC", *count, b"WITHDIST"])
+
+    def move(self, number: int, lon: float, lat: float, key: bytes = KEY) -> None:
+        """Put one place anew."""
+        self._ask([b"GEOADD", key, b"%.7f" % lon, b"%.7f" % lat, b"%d" % number])
 
     def close(self) -> None:
         """Hang up."""
@@ -62,20 +72,10 @@ def _whole(answer: bytes) -> bool:
     return answer.count(b"\r\n") == 1 + 5 * int(head[1:])
 
 
-def _server() -> str | None:
-    """Return the server's program; install Debian's where that is allowed, else None."""
-    if shutil.which(SERVER) is None and os.geteuid() == 0 and shutil.which(INSTALL[0]):
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(
-            INSTALL, capture_output=True, check=False, timeout=INSTALL_WITHIN_S, env=quiet
-        )
-    return shutil.which(SERVER)
-
-
 @contextmanager
-def redis() -> Iterator[Redis | None]:
+def redis(*, install: bool = True) -> Iterator[Redis | None]:
     """Run a server without a port and without a file, and a connection to it; None without one."""
-    program = _server()
+    program = had(lambda: shutil.which(SERVER), SERVER, install=install)
     if program is None:
         yield None
         return

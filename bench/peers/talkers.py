@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 from collections import deque
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from dispatch.gateway.server import UNIT_PATH
 from dispatch.phone.fleet import loopback_sources, require_files
 from dispatch.phone.link import Link, dial
 from dispatch.phone.process import GC_THRESHOLDS
+from dispatch.phone.reconnect import Loss, wait_s
 from dispatch.phone.session import ACK_WITHIN_MS
 from geo.datum import Datum
 from schemas.wire import FixRow, Hello, Loc
@@ -74,14 +76,25 @@ RELIABLE: Final = (b'{"t":"offer"', b'{"t":"notice"')
 class Talker:
     """One phone: a line, and counts of what it heard, kept by its host."""
 
-    __slots__ = ("_hello", "_host", "_lat", "_link", "_lon", "source", "welcomed")
+    __slots__ = (
+        "_hello",
+        "_host",
+        "_lat",
+        "_link",
+        "_lon",
+        "counted",
+        "losses",
+        "source",
+        "welcomed",
+    )
 
     def __init__(self, host: "Talkers", hello: bytes, at: tuple[float, float], source: str) -> None:
         self._host, self._hello = host, hello
         self._lon, self._lat = at
         self._link: Link | None = None
         self.source = source
-        self.welcomed = False
+        self.welcomed = self.counted = False
+        self.losses = 0
 
     def line_made(self, link: Link) -> None:
         """Take the line."""
@@ -103,8 +116,9 @@ class Talker:
             self._host.arrived(self)
 
     def line_lost(self, code: int | None, reason: str) -> None:
-        """Count a loss."""
-        self._host.failed(f"{code} {reason}")
+        """Tell of a loss."""
+        self._link = None
+        self._host.lost(self, Loss(code=code, reason=reason, welcomed=self.welcomed))
 
     def _take(self, news: "News") -> None:
         self._host.news.take(news)
@@ -131,7 +145,12 @@ class Talkers:
     """The host of all of them."""
 
     def __init__(
-        self, hellos: list[bytes], places: list[tuple[float, float]], port: int, at_once: int
+        self,
+        hellos: list[bytes],
+        places: list[tuple[float, float]],
+        port: int,
+        at_once: int,
+        spread_s: float | None = None,
     ) -> None:
         sources = loopback_sources("127.0.0.1", len(hellos), at_once)
         self._uri = parse_uri(f"ws://127.0.0.1:{port}{UNIT_PATH}")
@@ -149,11 +168,39 @@ class Talkers:
         self.news = Diary()
         self._unsaid: deque[tuple[float, Talker, int]] = deque()
         self.failures: dict[str, int] = {}
+        self._spread_s = spread_s
+        self._dice = random.Random(1)
+        self._returning: set[asyncio.Task[None]] = set()
+        self._back_ms: list[float] = []
 
     def arrived(self, talker: Talker) -> None:
-        """Count a phone in."""
-        self._online.append(talker)
+        """Count a phone in, for the first time or again."""
+        if talker.losses:
+            self._back_ms.append(self._clock.now().timestamp() * 1000)
+        if not talker.counted:
+            talker.counted = True
+            self._online.append(talker)
         self._waiting.pop(talker).set()
+
+    def lost(self, talker: Talker, loss: Loss) -> None:
+        """Count a loss; let the phone come back as the reference client does, if they do here."""
+        if self._spread_s is None:
+            self.failed(f"{loss.code} {loss.reason}")
+            return
+        loss = msgspec.structs.replace(loss, attempt=talker.losses, spread_s=self._spread_s)
+        talker.welcomed = False
+        talker.losses += 1
+        if (come := self._waiting.pop(talker, None)) is not None:
+            come.set()
+        if (after_s := wait_s(loss, self._dice.random())) is None:
+            self.failed(f"{loss.code} {loss.reason}")
+        else:
+            asyncio.get_running_loop().call_later(after_s, self._again, talker)
+
+    def _again(self, talker: Talker) -> None:
+        task = asyncio.create_task(self._dial(talker))
+        self._returning.add(task)
+        task.add_done_callback(self._returning.discard)
 
     def failed(self, why: str) -> None:
         """Count a phone out."""
@@ -190,9 +237,17 @@ class Talkers:
             try:
                 await dial(self._uri, talker, talker.source)
             except (OSError, TimeoutError) as error:
-                self.failed(type(error).__name__)
+                self.lost(talker, Loss(reason=type(error).__name__))
             else:
                 await welcomed.wait()
+
+    async def returns(self) -> dict[str, Any]:
+        """Return how many phones are still out."""
+        return {"out": sum(not talker.welcomed for talker in self._all)}
+
+    async def came_back(self) -> dict[str, Any]:
+        """Return when phones that had been lost came back (ms)."""
+        return {"ms": self._back_ms, "failures": self.failures}
 
     async def talk(self, per_s: float, seconds: float) -> dict[str, Any]:
         """Talk for some seconds; return how many locations were said, and pongs heard."""
@@ -240,12 +295,16 @@ async def main(
     at_once: int = 200,
     tokens: list[str] | None = None,
     places: list[tuple[float, float]] | None = None,
+    spread_s: float | None = None,
 ) -> None:
-    """Answer until the parent hangs up; without tokens the phones are those of the town."""
+    """Answer until the parent hangs up; without tokens the phones are those of the town.
+
+    `spread_s`: lost phones come back, spread over that many seconds, as their server has told them.
+    """
     names = tokens or [town.token(number) for number in range(phones)]
     require_files(len(names))
     at = places or [town.place(number) for number in range(len(names))]
-    talkers = Talkers([hello(name) for name in names], at, port, at_once)
+    talkers = Talkers([hello(name) for name in names], at, port, at_once, spread_s)
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -256,6 +315,8 @@ async def main(
             "talk": talkers.talk,
             "begin": talkers.begin,
             "count": talkers.count,
+            "returns": talkers.returns,
+            "came_back": talkers.came_back,
             "notice": talkers.news.notice,
             "offers": talkers.news.offers,
         }

@@ -1,33 +1,9 @@
-"""A server process under measurement: its settings, its port, its longest stall."""
+"""A server process under measurement: its longest stall."""
 
 import asyncio
-import gc
-import socket
 from typing import Any, Final
 
-from dispatch.cli.serve import raise_open_files
-from dispatch.cli.worker import GC_THRESHOLDS
-
 LOOK_S: Final = 0.005
-BACKLOG: Final = 4096
-
-
-def listener() -> socket.socket:
-    """Return an open port on loopback; the process may have as many files as the system lets it."""
-    raise_open_files()
-    opened = socket.socket()
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    opened.bind(("127.0.0.1", 0))
-    opened.listen(BACKLOG)
-    opened.setblocking(False)
-    return opened
-
-
-def settled() -> None:
-    """Keep the collector off what is there now, as our worker does."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class Watch:

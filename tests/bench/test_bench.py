@@ -1,5 +1,6 @@
 """The benchmarks' frame: results, marks, the page, the command; no figure is held to anything."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,12 +12,16 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from bench.__main__ import TookTooLong, within
 from bench.harness.child import ChildFailed, child
 from bench.harness.machine import machine
 from bench.harness.page import publish
-from bench.harness.result import Found, Mark, Row, ratio, read, result, write
+from bench.harness.result import NOT_RUN, Found, Mark, Row, ratio, read, result, write
 from bench.harness.table import show
 from bench.harness.timing import in_turn
+from bench.peers import port
+from bench.peers.debian import had
+from dispatch.cli import worker
 
 ROOT = Path(__file__).parents[2]
 FLOOR = Row.of("floor", [1.0, 2.0, 3.0], "us")
@@ -115,6 +120,33 @@ def test_a_child_answers_and_ends() -> None:
     assert not Path(f"/proc/{server.pid}").exists()
 
 
+def test_a_server_that_is_measured_collects_garbage_as_our_worker_does() -> None:
+    """Whatever else it is: its pauses are told beside ours."""
+    assert port.GC_THRESHOLDS == worker.GC_THRESHOLDS
+
+
+def test_a_peer_that_is_not_here_is_not_installed_by_a_small_run() -> None:
+    """Only a whole run installs, and only as root: elsewhere the row reads "not run"."""
+    assert had(lambda: None, "no-such-package", install=False) is None
+    assert had(lambda: "here", "no-such-package", install=True) == "here"
+
+
+def test_a_benchmark_that_takes_too_long_is_ended() -> None:
+    """Wherever it is: what a callback of an event loop raises is not lost."""
+
+    async def never_ending() -> None:
+        loop = asyncio.get_running_loop()
+
+        def again() -> None:
+            loop.call_soon(again)
+
+        again()
+        await asyncio.Event().wait()
+
+    with pytest.raises(TookTooLong), within(0.05):
+        asyncio.run(never_ending())
+
+
 def test_a_child_that_fails_is_told() -> None:
     """Instead of waiting for its answer."""
     with pytest.raises(ChildFailed), child("bench.no_such_module"):
@@ -135,5 +167,5 @@ def test_a_small_run_ends_in_a_table_and_a_file(tmp_path: Path) -> None:
     assert "mark   ours, large to city" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"nearest.json"}
     found = read(tmp_path / "nearest.json")
-    assert {row.unit for row in found.rows} == {"us"}
+    assert {row.unit for row in found.rows} <= {"us", NOT_RUN}
     assert len(found.marks) == 2
