@@ -56,7 +56,10 @@ def nearest_m(graph: RoadGraph, travel: int, place: Point) -> float:
 def test_no_road_is_nearer_than_the_one_found(
     compiled: bool, graph: RoadGraph, travel: int, place: Point
 ) -> None:
-    """That its travel may use; beyond two kilometres there is none."""
+    """That its travel may use; beyond two kilometres there is none.
+
+    Two planes agree to 6 cm at two kilometres.
+    """
     expected_m, found = (
         nearest_m(graph, travel, place),
         snap(graph, place, travel, compiled=compiled),
@@ -64,8 +67,8 @@ def test_no_road_is_nearer_than_the_one_found(
     if found is None:
         assert expected_m >= SNAP_MOST_M * 0.9999
         return
-    assert found.off_m == pytest.approx(expected_m, abs=0.05)
-    assert metres(place, Point(found.lon, found.lat)) == pytest.approx(found.off_m, abs=0.05)
+    assert found.off_m == pytest.approx(expected_m, abs=0.06)
+    assert metres(place, Point(found.lon, found.lat)) == pytest.approx(found.off_m, abs=0.06)
     assert graph.segment_main[found.segment] >> travel & 1
     assert 0.0 <= found.along <= 1.0
 
