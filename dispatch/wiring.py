@@ -12,6 +12,7 @@ from typing import Any, Final
 from litestar import Litestar
 
 from dispatch.api.app import build
+from dispatch.api.measured import VERB, Measured
 from dispatch.auth import Keyring
 from dispatch.bus.host import is_dead, node_of
 from dispatch.bus.local import LocalBus
@@ -59,6 +60,8 @@ UNIT_SOCKET: Final = "/v1/ws/unit"
 TOLD_EVERY_S: Final = 1.0
 QUEUES_EVERY_S: Final = 5.0
 HOUR_EVERY_S: Final = 30.0
+ALONE: Final = "0"
+"""The name of the first of a machine's processes, or of the only one."""
 DEFAULTS: Final = Settings(canary="off")
 """Of a service inside another program: nothing happens in it that nobody asked for."""
 
@@ -77,9 +80,11 @@ class Service:
 
 @asynccontextmanager
 async def service(
-    dsn: str, settings: Settings = DEFAULTS, bus: Bus | None = None
+    dsn: str, settings: Settings = DEFAULTS, bus: Bus | None = None, name: str = ALONE
 ) -> AsyncIterator[Service]:
     """Recover everything from the store, run the desk's loops, and stop in the reverse order.
+
+    Its measurements have the label `worker` with its `name`.
 
     Raises:
         OtherBus: another process works on this store, and does not hear this one.
@@ -87,7 +92,7 @@ async def service(
     store = await PostgresStore.open(dsn)
     try:
         async with _bus(settings, bus) as words:
-            built = await _recovered(store, settings, words)
+            built = await _recovered(store, settings, words, name)
             async with _running(store, built, settings):
                 yield built
     finally:
@@ -163,7 +168,7 @@ async def _joined(peers: Peers) -> AsyncIterator[None]:
         await peers.leave()
 
 
-async def _recovered(store: PostgresStore, settings: Settings, bus: Bus) -> Service:
+async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: str) -> Service:
     """Build the parts and fill memory from what is on disk."""
     clock = SystemClock()
     before = clock.now()
@@ -211,9 +216,11 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus) -> Serv
         loops.also(HOUR_EVERY_S, hour.follow)
     if settings.canary == "on":
         loops.also(CANARY_EVERY_S, Canary(desk, partial(inside, socket), new_token).run)
+    measured = Measured(name, metrics.registry, partial(peers.ask_near, VERB))
+    peers.answer(VERB, measured.own)
     rest = build(
         desk,
-        registry=metrics.registry,
+        measured=measured,
         twin=Twin(phones, oldest),
         register=Register(desk, new_code=new_code, new_token=new_token),
     )

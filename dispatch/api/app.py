@@ -8,7 +8,6 @@ import msgspec
 from litestar import Litestar, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
-from prometheus_client import CollectorRegistry
 
 from dispatch.api import asyncapi
 from dispatch.api.access import PUBLIC, guard
@@ -19,6 +18,7 @@ from dispatch.api.facade import Desk
 from dispatch.api.follow import Streams
 from dispatch.api.given import provided
 from dispatch.api.idempotency import MOST_IN_FLIGHT, InFlight
+from dispatch.api.measured import Measured
 from dispatch.api.openapi import CONTROLLERS, VERSION, document, query_names
 from dispatch.api.problems import HANDLERS, AnyRequest, bad_parameter
 from dispatch.api.shield import add_headers
@@ -36,7 +36,7 @@ ASYNCAPI_TYPE: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 def build(
     desk: Desk,
     *,
-    registry: CollectorRegistry,
+    measured: Measured,
     most_in_flight: int = MOST_IN_FLIGHT,
     twin: Twin | None = None,
     register: Register | None = None,
@@ -59,7 +59,7 @@ def build(
         dependencies=provided(
             desk=desk,
             in_flight=InFlight(most_in_flight),
-            registry=registry,
+            measured=measured,
             twin=twin,
             register=register,
             streams=streams or Streams(),

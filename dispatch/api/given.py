@@ -6,11 +6,11 @@ from typing import Final, NamedTuple, cast
 
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
-from prometheus_client import CollectorRegistry
 
 from dispatch.api.access import provide_grant
 from dispatch.api.facade import Desk
 from dispatch.api.idempotency import InFlight, KeyHeader, provide_once
+from dispatch.api.measured import Measured
 from dispatch.api.places import DatumHeader, DatumQuery, provide_asked
 from dispatch.api.problems import AnyRequest
 from dispatch.auth import Grant
@@ -29,7 +29,7 @@ TheInFlight = NamedDependency[SkipValidation[InFlight]]
 TheDatum = NamedDependency[SkipValidation[Datum]]
 TheInstant = NamedDependency[SkipValidation[Instant]]
 TheIncident = NamedDependency[SkipValidation[IncidentId]]
-TheRegistry = NamedDependency[SkipValidation[CollectorRegistry]]
+TheMeasured = NamedDependency[SkipValidation[Measured]]
 TheUnit = NamedDependency[SkipValidation[UnitId]]
 
 

@@ -2,10 +2,10 @@
 
 from litestar import Controller, Response, get
 from litestar.openapi.datastructures import ResponseSpec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from dispatch.api.access import PUBLIC
-from dispatch.api.given import TheDesk, TheRegistry
+from dispatch.api.given import TheDesk, TheMeasured
 from dispatch.api.promises import open_to_all
 from schemas.rest import Health, Readiness
 
@@ -52,6 +52,6 @@ class Operations(Controller):
         media_type=CONTENT_TYPE_LATEST,
         responses=open_to_all(),
     )
-    async def metrics(self, registry: TheRegistry) -> bytes:
-        """Return the measurements of this process."""
-        return generate_latest(registry)
+    async def metrics(self, measured: TheMeasured) -> bytes:
+        """Return the measurements of this machine's processes, each with the label `worker`."""
+        return await measured.text()

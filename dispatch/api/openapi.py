@@ -96,7 +96,7 @@ KEY_SCHEMA: Final = {**TEXT, "minLength": 1, "maxLength": 64, "pattern": "^[!-~]
 RETRIED: Final = frozenset({"409", "429", "503"})
 METHODS: Final = ("get", "post", "delete")
 OPEN_TAGS: Final = frozenset({"operations", "enrolment"})
-OWN: Final = ("desk", "in_flight", "registry", "twin", "register", "streams", "attempts")
+OWN: Final = ("desk", "in_flight", "measured", "twin", "register", "streams", "attempts")
 """What `provided` is handed by whoever runs a service."""
 
 Json = dict[str, Any]

@@ -90,6 +90,7 @@ class Berth:
             return await asyncio.create_subprocess_exec(
                 *self._program,
                 *("--fd", str(file), "--parent", str(os.getpid())),
+                *("--berth", str(self._number)),
                 env={**os.environ, **self._given},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,

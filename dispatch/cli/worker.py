@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 import click
@@ -16,7 +14,6 @@ import structlog
 import uvicorn
 import uvloop
 
-from dispatch.bus.nats import NatsBus
 from dispatch.cli.codes import Code
 from dispatch.cli.open_files import phones_at_most, raise_open_files
 from dispatch.cli.port import BACKLOG
@@ -25,9 +22,9 @@ from dispatch.desk.peers import OtherBus
 from dispatch.gateway import Server as DoorServer
 from dispatch.gateway import UnitProtocol
 from dispatch.ports import BusAway
-from dispatch.settings import Settings, bus_servers, read
+from dispatch.settings import Settings, read
 from dispatch.telemetry import configure_log
-from dispatch.wiring import Service, service
+from dispatch.wiring import ALONE, Service, service
 
 log = structlog.get_logger()
 
@@ -44,7 +41,8 @@ GRACE_S: Final = 5
 @click.command(hidden=True)
 @click.option("--fd", type=int, required=True)
 @click.option("--parent", type=int, required=True)
-def worker(fd: int, parent: int) -> None:
+@click.option("--berth", default=ALONE)
+def worker(fd: int, parent: int, berth: str) -> None:
     """Serve an inherited port until SIGTERM."""
     end_with(parent)
     configure_log()
@@ -53,7 +51,7 @@ def worker(fd: int, parent: int) -> None:
     log.info("worker", open_files=files, phones_at_most=phones_at_most(files))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_work(settings, fd))
+            runner.run(_work(settings, fd, berth))
         except (BusAway, OtherBus) as error:
             log.critical("worker_refuses", error=str(error))
             sys.exit(Code.FAILED)
@@ -82,15 +80,12 @@ class Server(DoorServer):
             self._pulse.ready()
 
 
-async def _work(settings: Settings, fd: int) -> None:
+async def _work(settings: Settings, fd: int, berth: str) -> None:
     told, pulse, port = asyncio.Event(), Pulse(), socket.socket(fileno=fd)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with (
-        _bus(settings) as bus,
-        service(settings.database_url or "", settings, bus) as running,
-    ):
+    async with service(settings.database_url or "", settings, name=berth) as running:
         server = Server(config(running), pulse)
         gc.collect()
         gc.freeze()
@@ -105,16 +100,6 @@ async def _work(settings: Settings, fd: int) -> None:
         server.should_exit = True
         await serving
         beating.cancel()
-
-
-@asynccontextmanager
-async def _bus(settings: Settings) -> AsyncIterator[NatsBus | None]:
-    """Be on the bus that is named; one process alone needs none."""
-    if not (servers := bus_servers(settings.bus_url)):
-        yield None
-        return
-    async with NatsBus.open(servers, name=f"{socket.gethostname()}-{os.getpid()}") as opened:
-        yield opened
 
 
 async def _first(serving: asyncio.Task[None], told: asyncio.Event) -> None:

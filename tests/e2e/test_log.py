@@ -99,8 +99,8 @@ async def test_metrics_tell_the_queues_and_how_offers_fare(town: Town) -> None:
     ).look()
     page = await told(town)
     for queue in ("acks", "positions", "send_reliable", "admission", "store_due", "store_outbox"):
-        assert f'kapok_queue{{queue="{queue}"}}' in page
+        assert f'kapok_queue{{worker="0",queue="{queue}"}}' in page
     for stage in STAGES:
-        assert f'kapok_offer_stage_seconds_count{{stage="{stage}"}}' in page
-    assert 'kapok_offers_total{outcome="accepted",reach="socket"}' in page
+        assert f'kapok_offer_stage_seconds_count{{worker="0",stage="{stage}"}}' in page
+    assert 'kapok_offers_total{worker="0",outcome="accepted",reach="socket"}' in page
     assert [secret for secret in (*tokens, TEL, NAME) if secret in page] == []

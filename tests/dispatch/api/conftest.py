@@ -12,6 +12,7 @@ from litestar import Litestar
 from prometheus_client import CollectorRegistry, Counter
 
 from dispatch.api import build
+from dispatch.api.measured import Measured
 from dispatch.auth import Grant, Role, token_hash
 from dispatch.cli.city import register
 from dispatch.store.registry import registry as registry_of
@@ -106,7 +107,7 @@ def registry() -> CollectorRegistry:
 @pytest.fixture
 def app(desk: FakeDesk, registry: CollectorRegistry) -> Litestar:
     """The application over the fake desk; two changes may be under way."""
-    return build(desk, registry=registry, most_in_flight=2)
+    return build(desk, measured=Measured("0", registry), most_in_flight=2)
 
 
 @pytest_asyncio.fixture

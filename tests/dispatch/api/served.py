@@ -10,6 +10,7 @@ from litestar import Litestar
 
 from dispatch.api import build
 from dispatch.api.follow import Streams
+from dispatch.api.measured import Measured
 from dispatch.auth import Grant, Role, token_hash
 from dispatch.clock import new_code, new_token
 from dispatch.desk.register import Register
@@ -43,7 +44,7 @@ class Served(Api):
         station.desk.keyring.replace((token_hash(t), g) for t, g in keys().items())
         app = build(
             station.desk,
-            registry=station.registry,
+            measured=Measured("0", station.registry),
             register=Register(station.desk, new_code=new_code, new_token=new_token),
             streams=Streams(every_s=0.01, **more),
         )

@@ -10,6 +10,7 @@ from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
 from dispatch.api import build
+from dispatch.api.measured import Measured
 from dispatch.core.errors import Unavailable
 from dispatch.gateway.twin import Twin
 from dispatch.ports import Identity
@@ -49,7 +50,7 @@ def phones() -> Tokened:
 @pytest.fixture
 def served(desk: FakeDesk, phones: Tokened, registry: CollectorRegistry) -> Litestar:
     """The application with the twin behind it; apps called `old` need 2.1."""
-    return build(desk, registry=registry, twin=Twin(phones, {"old": (2, 1)}))
+    return build(desk, measured=Measured("0", registry), twin=Twin(phones, {"old": (2, 1)}))
 
 
 @pytest_asyncio.fixture

@@ -45,4 +45,4 @@ async def test_metrics_are_those_of_the_registry(api: Api) -> None:
     """In the text format of Prometheus."""
     response = await api.client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
-    assert "kapok_calls_total 1.0" in response.text
+    assert 'kapok_calls_total{worker="0"} 1.0' in response.text

@@ -13,6 +13,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from dispatch.api import build
+from dispatch.api.measured import Measured
 from dispatch.auth import Grant, Role, token_hash
 from dispatch.cli.codes import Code
 from dispatch.cli.main import main
@@ -36,7 +37,7 @@ def answering() -> Iterator[str]:
     )
     room = Room(StraightLine(compiled=False), count=12, clock=desk.clock, moves=(Moves.FOOT,))
     desk.coverage = room.coverage
-    app = build(desk, registry=CollectorRegistry())
+    app = build(desk, measured=Measured("0", CollectorRegistry()))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as port:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([port])))

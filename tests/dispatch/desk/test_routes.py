@@ -9,6 +9,7 @@ import shapely
 from msgspec.structs import replace
 
 from dispatch.api import build
+from dispatch.api.measured import Measured
 from dispatch.auth import Grant, Keyring, Right, Role, token_hash
 from dispatch.core import commands
 from dispatch.core.events import Event
@@ -211,7 +212,9 @@ async def test_who_sets_out_later_arrives_later(process: Process) -> None:
 async def test_the_router_is_named_on_the_event_and_in_the_timeline(process: Process) -> None:
     """As the console reads it over REST."""
     case = await process.open()
-    api = Api.of(build(process.desk, registry=process.desk.metrics.registry), FakeDesk())
+    api = Api.of(
+        build(process.desk, measured=Measured("0", process.desk.metrics.registry)), FakeDesk()
+    )
     async with api.client:
         path = f"/v1/incidents/{case.incident.id}/timeline"
         answer = await api.get(path, key="kk_1")
