@@ -469,6 +469,9 @@ class MemoryPhones:
         self.pushes: list[wire.PushAddress] = []
         self.modes: list[wire.Mode] = []
         self.lost_rows: list[int] = []
+        self.learnt: list[tuple[str, int]] = []
+        self.unheard = False
+        self.meanwhile: Callable[[], None] = lambda: None
         self.barring: wire.Close | None = None
         self.till = START + timedelta(days=7)
         self.lose: Callable[[], None] = lambda: None
@@ -570,8 +573,17 @@ class MemoryPhones:
         """Return how many came and did not go."""
         return sum({"+": 1, "-": -1}.get(event[0], 0) for event in self.seen)
 
+    async def learn_notices(self, device_id: DeviceId, after: int) -> None:
+        """Hear of what was `unheard`; then do what the test wants to happen `meanwhile`."""
+        self._refuse("learn_notices")
+        self.learnt.append((device_id, after))
+        self.unheard = False
+        self.meanwhile()
+
     def notices_till(self, device_id: DeviceId) -> int:
         """Return the seq of the last notice that was not acknowledged."""
+        if self.unheard:
+            return 0
         return max((row.seq for row in self._notices(device_id)), default=0)
 
     async def notices(self, device_id: DeviceId, after: int, limit: int) -> list[Outbox]:

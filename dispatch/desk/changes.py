@@ -116,10 +116,13 @@ class Changes(Picture):
     ) -> Sequence[Sealed]:
         """Commit; where nobody can tell whether it happened, memory is to be read again."""
         try:
-            return await self.store.commit(decision, once, answer, self.clock.now(), due_id)
+            sealed = await self.store.commit(decision, once, answer, self.clock.now(), due_id)
         except StoreAway:
             self.unsure.add(decision.case.incident.id)
+            self.commit_failed_at = self.clock.now()
             raise
+        self.commit_failed_at = None
+        return sealed
 
     def _apply(self, decision: Decision, sealed: Sequence[Sealed]) -> None:
         """Make visible what is now on disk."""

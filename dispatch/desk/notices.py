@@ -18,6 +18,7 @@ from dispatch.desk.in_flight import InFlight
 from dispatch.live.fleet import Fleet
 from dispatch.live.roster import Roster
 from dispatch.ports import (
+    OUTBOX_MOST,
     AlreadyAnswered,
     Answer,
     Clock,
@@ -291,6 +292,15 @@ class Notices:
     def unheard(self) -> int:
         """Return how many phones have a notice that they did not acknowledge."""
         return len(self._waiting)
+
+    async def learn(self, device_id: DeviceId, after: int) -> None:
+        """Learn by the store whether notices wait for a phone above a seq; raise `StoreAway`.
+
+        Who wrote one may have died before he said so.
+        """
+        rows = await self._store.notice_mail(device_id, after, OUTBOX_MOST, self._clock.now())
+        if rows:
+            self._waiting[device_id] = max(rows[-1].seq, self.till(device_id))
 
     def till(self, device_id: DeviceId) -> int:
         """Return the seq of the last notice a phone has not acknowledged; 0 where it has all."""

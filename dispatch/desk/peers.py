@@ -26,6 +26,7 @@ from dispatch.ports import (
     Nobody,
     Node,
     NodeId,
+    Reply,
     StoreAway,
 )
 from schemas.base import DeviceId, Instant
@@ -90,6 +91,12 @@ class Peers:
         self._neighbours = Neighbours()
         self._agreement = Agreement(desk, counts=False)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._near: tuple[NodeId, ...] = ()
+        self._replies: dict[str, Reply] = {
+            "there": self._there,
+            "picture": self._picture,
+            "assign": self._assign,
+        }
         self._reading = asyncio.Lock()
         self._unknown: set[NodeId] = set()
         self._asking: dict[NodeId, set[DeviceId]] = {}
@@ -133,11 +140,23 @@ class Peers:
     async def _listen(self) -> None:
         for pattern in (words.EVENTS, words.HERE, words.PLACES):
             await self._bus.subscribe(f"{self._prefix}.{pattern}.>", self._take)
-        for verb, reply in self._replies().items():
+        for verb, reply in self._replies.items():
             await self._bus.answer(self._gateway(self._node.id, verb), reply)
 
-    def _replies(self) -> dict[str, Callable[[bytes], bytes]]:
-        return {"there": self._there, "picture": self._picture, "assign": self._assign}
+    def answer(self, verb: str, reply: Reply) -> None:
+        """Answer one question more of other processes; to be said before `join`."""
+        self._replies[verb] = reply
+
+    async def ask_near(self, verb: str) -> list[bytes]:
+        """Ask the other processes of this machine; whoever does not answer is left out."""
+        asked = (self._asked(node_id, verb) for node_id in self._near)
+        return [answer for answer in await asyncio.gather(*asked) if answer is not None]
+
+    async def _asked(self, node_id: NodeId, verb: str) -> bytes | None:
+        try:
+            return await self._bus.ask(self._gateway(node_id, verb), b"", ANSWER_S)
+        except (Nobody, BusAway):
+            return None
 
     async def _met(self, beat: Beat) -> None:
         """Make sure that everybody alive hears us; the dead are waited for till they are off."""
@@ -171,7 +190,9 @@ class Peers:
         return True
 
     async def _store_beat(self) -> Beat:
-        return await self._desk.store.beat(self._node)
+        beat = await self._desk.store.beat(self._node)
+        self._near = tuple(node.id for node in beat.others if node.host == self._node.host)
+        return beat
 
     # What runs. ----------------------------------------------------------------------------------
 
@@ -233,7 +254,7 @@ class Peers:
     async def look(self) -> None:
         """Read again what was missed; while the picture is partial, all that is written down."""
         self._tell()
-        for node_id in tuple(self._unknown):
+        for node_id in sorted(self._unknown):
             self._ask_whom(node_id)
         if self._desk.partial:
             await self._read_positions()

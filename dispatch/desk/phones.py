@@ -217,7 +217,15 @@ class Phones:
 
     async def mail(self, device_id: DeviceId, after: int, limit: int) -> list[Outbox]:
         """Return a phone's waiting mail above a seq; raise `StoreAway` while it cannot be read."""
-        return await self._desk.store.outbox(device_id, after, limit, self.clock.now())
+        rows = await self._desk.store.outbox(device_id, after, limit, self.clock.now())
+        if rows:
+            # What another process has sealed may be told here before the word of it.
+            self._roster.sealed(device_id, rows[-1].seq)
+        return rows
+
+    async def learn_notices(self, device_id: DeviceId, after: int) -> None:
+        """Learn which notices wait for a phone above a seq; raise `StoreAway`."""
+        await self._desk.notices.learn(device_id, after)
 
     def notices_till(self, device_id: DeviceId) -> int:
         """Return the seq of the last notice that waits for a phone; 0 where none does."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from dispatch.auth import Keyring
@@ -27,12 +28,14 @@ from dispatch.ports import Clock, Outbound, Sealed, Store
 from dispatch.telemetry import Metrics
 from geo.jurisdiction import JurisdictionIndex
 from geo.point import Point
-from schemas.base import DeviceId, IncidentId, UnitId
+from schemas.base import DeviceId, IncidentId, Instant, UnitId
 from schemas.incident import Case, Incident, Status
 from schemas.unit import UnitRow
 from schemas.wire import Close
 
 LOOKING: Final = frozenset({Status.OPEN, Status.DISPATCHING})
+DOUBTED: Final = timedelta(seconds=10)
+"""So long after a commit without an answer nobody is sent here, unless another gets through."""
 EVERYWHERE: Final = "all"
 """In place of a jurisdiction, where none is meant."""
 READS_MOST: Final = 3
@@ -100,6 +103,7 @@ class Picture:
         self.routes = Routes(fleet=fleet, clock=clock, metrics=metrics)
         self.registered = -1
         self.store_answers = True
+        self.commit_failed_at: Instant | None = None
         self.partial = False
         self._outbound: Outbound = Nowhere()
         self._voice: Voice | None = None
@@ -115,7 +119,12 @@ class Picture:
 
     def ready(self) -> dict[str, bool]:
         """Return what has to be true before anybody may rely on this process."""
-        return {"store": self.store_answers, "clocks": self.alive()}
+        return {"store": self.store_answers, "commits": self._commits(), "clocks": self.alive()}
+
+    def _commits(self) -> bool:
+        """Say whether commits get through: a store may answer reads, and wait with each commit."""
+        failed_at = self.commit_failed_at
+        return failed_at is None or self.clock.now() - failed_at > DOUBTED
 
     def degraded(self) -> list[str]:
         """Return what is not as it should be, though this process may be relied upon."""

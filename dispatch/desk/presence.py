@@ -356,7 +356,7 @@ class Presence:
         They are those that said hello since all was known: the head of a stream may come here
         before what it stands for, and the word that would tell may be lost.
         """
-        for unit_id in unit_ids:
+        for unit_id in sorted(unit_ids):
             for device_id in tuple(self._here.get(unit_id, {})):
                 if self._hellos[device_id].reading >= self._sure and self._lane is not None:
                     self._lane.close_device(device_id, Close.RESYNC)

@@ -47,6 +47,8 @@ Say = Callable[[Message], Awaitable[None]]
 Work = Do | Identify
 
 log = structlog.get_logger()
+LOOKS_MOST: Final = 8
+"""How often a stream may grow while its notices are looked up."""
 UNHEARD_MOST: Final = 16
 """Offers of one socket whose acknowledgement is timed; the oldest are given up."""
 _NONE: Final[dict[int, float]] = {}
@@ -304,7 +306,33 @@ class Connection:
         head = self._phones.head(identity.device_id)
         if hello.epoch == self._phones.epoch and (hello.ack or 0) > head:
             await self._require_given(identity, hello.ack or 0)
-        self._welcome(hello, identity)
+        if await self._knows_notices(identity, self._held(hello)):
+            self._welcome(hello, identity)
+
+    def _held(self, hello: Hello) -> int:
+        """Return how far a phone has its stream."""
+        return (hello.ack or 0) if hello.epoch == self._phones.epoch else 0
+
+    async def _knows_notices(self, identity: Identity, held: int) -> bool:
+        """Learn which notices the welcome has to announce; hang up where that cannot be known.
+
+        A seq between what the phone holds and the head may be a notice nobody here has heard of:
+        its phone would acknowledge it with the rest. Asked again while the stream grows meanwhile.
+        """
+        device_id = identity.device_id
+        for _ in range(LOOKS_MOST):
+            head = self._phones.head(device_id)
+            if head <= held:
+                return True
+            try:
+                await self._phones.learn_notices(device_id, held)
+            except (StoreAway, Temporary):
+                self.close(Close.OVERLOADED, self._hub.later_s())
+                return False
+            if self._phones.head(device_id) == head:
+                return True
+        self.close(Close.OVERLOADED, self._hub.later_s())
+        return False
 
     async def _require_given(self, identity: Identity, ack: int) -> None:
         """Begin a new epoch where a phone holds rows of this one that the store does not."""
@@ -325,7 +353,7 @@ class Connection:
         if identity.expires_at is not None:
             self._token_ends(ms(identity.expires_at))
         till = self._phones.notices_till(identity.device_id)
-        held = (hello.ack or 0) if hello.epoch == self._phones.epoch else 0
+        held = self._held(hello)
         self.lags = till > held
         self._act(
             self._session.welcome(

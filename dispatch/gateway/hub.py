@@ -275,6 +275,12 @@ class Hub:
         if seat is not None:
             seat.close(Close(code))
 
+    def overtaken(self, device_id: DeviceId, seq: int) -> None:
+        """Ask one phone to come again whose welcome stood at this seq, or above, without it."""
+        seat = self._seats.get(device_id)
+        if seat is not None and seq <= seat.told:
+            seat.close(Close.RESYNC)
+
     def resync(self) -> None:
         """Ask every phone to come again, spread over time, and take the state anew."""
         over_s = spread_s(self.stats.phones)
@@ -349,7 +355,7 @@ class Hub:
         self._writing.discard(socket)
 
     def wait(self, now: float) -> None:
-        """Ask those who are due a little later: they may have spoken while this process was away."""
+        """Ask those who are due a little later: they may have spoken while we were away."""
         for socket in self._wheel.due(now):
             self._wheel.add(socket, now + HEARD_WITHIN_S)
 

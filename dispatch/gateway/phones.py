@@ -81,6 +81,10 @@ class Phones(Protocol):
         """Return how many phones are connected."""
         ...
 
+    async def learn_notices(self, device_id: DeviceId, after: int) -> None:
+        """Learn which notices wait above `after`. Raise `StoreAway`."""
+        ...
+
     def notices_till(self, device_id: DeviceId) -> int:
         """Return the seq of the last notice that waits for the device; 0 where none does."""
         ...

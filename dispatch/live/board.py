@@ -34,7 +34,7 @@ class Board:
 
     def put(self, case: Case) -> bool:
         """Take a committed case, unless a later version is known; say whether this one is new."""
-        before, version = self._version(case.incident.id), case.incident.version
+        before, version = self.version(case.incident.id), case.incident.version
         if before > version:
             return False
         self._forget(self._cases.get(case.incident.id))
@@ -82,6 +82,11 @@ class Board:
         """Return the version of every case that is not over."""
         return {i: case.incident.version for i, case in self._cases.items()}
 
+    def version(self, incident_id: IncidentId) -> int:
+        """Return the last version that is known of a case, over or not; 0 of one never heard of."""
+        known = self._cases.get(incident_id)
+        return known.incident.version if known else self._over.get(incident_id, 0)
+
     def units(self, incident_id: IncidentId) -> set[UnitId]:
         """Return the units that are asked or sent, while the case is not over."""
         case = self._cases.get(incident_id)
@@ -90,10 +95,6 @@ class Board:
     def waiting(self) -> list[IncidentId]:
         """Return the incidents short of units, oldest first."""
         return sorted(i for i, case in self._cases.items() if case.incident.shortfall)
-
-    def _version(self, incident_id: IncidentId) -> int:
-        known = self._cases.get(incident_id)
-        return known.incident.version if known else self._over.get(incident_id, 0)
 
     def _end(self, incident: Incident) -> None:
         self._over[incident.id] = incident.version

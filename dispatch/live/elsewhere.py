@@ -1,6 +1,6 @@
 """The phones that other processes hold, as far as they told."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from dispatch.ports import NodeId
@@ -39,6 +39,10 @@ class Elsewhere:
         """Return how many phones other processes hold."""
         return len(self._phones)
 
+    def __iter__(self) -> Iterator[There]:
+        """Yield every phone that another process holds."""
+        return (there for _, there in self._phones.values())
+
     def find(self, device_id: DeviceId) -> There | None:
         """Return where a phone is, None where no other process holds it."""
         held = self._phones.get(device_id)
@@ -53,9 +57,12 @@ class Elsewhere:
         return found
 
     def put(self, node_id: NodeId, device_id: DeviceId, there: There) -> list[Change]:
-        """Take a phone that a process holds, unless another holds it since later."""
+        """Take a phone that a process holds, unless another holds it since later.
+
+        Of two at one instant the greater id wins, as by the store.
+        """
         held = self._phones.get(device_id)
-        if held and held[0] != node_id and held[1].at_ms > there.at_ms:
+        if held and held[0] != node_id and (held[1].at_ms, held[0]) > (there.at_ms, node_id):
             return []
         changes = self.forget(device_id)
         self._phones[device_id] = node_id, there
@@ -69,11 +76,17 @@ class Elsewhere:
         del self._phones[device_id]
         return [Change(held[1].unit_id, -1, -held[1].quiet)]
 
-    def replace(self, node_id: NodeId, phones: Mapping[DeviceId, There]) -> list[Change]:
-        """Take all that a process holds, in place of what it said before."""
-        over = [d for d in self._of(node_id) if d not in phones]
+    def replace(
+        self,
+        node_id: NodeId,
+        phones: Mapping[DeviceId, There],
+        but: Container[DeviceId] = frozenset(),
+    ) -> list[Change]:
+        """Take all that a process holds, in place of what it said before; some stay as they are."""
+        over = [d for d in self._of(node_id) if d not in phones and d not in but]
         changes = [change for d in over for change in self.forget(d, node_id)]
-        return changes + [c for d, there in phones.items() for c in self.put(node_id, d, there)]
+        fresh = [(d, there) for d, there in phones.items() if d not in but]
+        return changes + [c for d, there in fresh for c in self.put(node_id, d, there)]
 
     def drop(self, node_id: NodeId) -> list[Change]:
         """Drop all phones of a process that is no more."""

@@ -223,6 +223,14 @@ class Fleet:
         if i is not None:
             self._links.connected(i, change)
 
+    def recount(self, phones: Iterable[tuple[UnitId, bool]]) -> None:
+        """Count all phones anew, each by its unit and whether it is not heard in time.
+
+        One that came before its unit was known has not been counted.
+        """
+        rows = ((self._rows.get(unit_id), quiet) for unit_id, quiet in phones)
+        self._links.recount((i, quiet) for i, quiet in rows if i is not None)
+
     def quiet(self, unit_id: UnitId, change: int) -> None:
         """Count a connected phone of the unit as not heard in time (+1), or as heard again (-1)."""
         i = self._rows.get(unit_id)

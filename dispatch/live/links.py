@@ -1,5 +1,6 @@
 """How well the phones of all units are heard, by row."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,14 @@ class Links:
     def connected(self, i: int, change: int) -> None:
         """Count a phone in (+1) or out (-1)."""
         self.table["online"][i] += change
+
+    def recount(self, phones: Iterable[tuple[int, bool]]) -> None:
+        """Count all phones anew, each by its unit's row and whether it is not heard in time."""
+        for name in ("online", "quiet"):
+            self.table[name][:] = 0
+        for i, quiet in phones:
+            self.connected(i, +1)
+            self.quiet(i, +quiet)
 
     def quiet(self, i: int, change: int) -> None:
         """Count a connected phone as not heard in time (+1), or as heard again (-1)."""

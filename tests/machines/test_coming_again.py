@@ -33,6 +33,9 @@ class Lane:
     def replaced(self, device_id: DeviceId, inst: str) -> None:
         """Close nobody."""
 
+    def overtaken(self, device_id: DeviceId, seq: int) -> None:
+        """Leave it."""
+
     def resync(self) -> None:
         """Ask nobody."""
 

@@ -19,6 +19,7 @@ Committed = Callable[[Decision], None]
 class DistantStore:
     """A process's way to the store that all processes share; cut when the process dies.
 
+    While it is not `awake` the process does not run: no call begins, and none comes back.
     `committed` is told of every decision at the moment it is on disk, whoever hears of it.
     """
 
@@ -35,6 +36,8 @@ class DistantStore:
         self._committed = committed
         self.cut = False
         self.calls = 0
+        self.awake = asyncio.Event()
+        self.awake.set()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
@@ -57,6 +60,7 @@ class DistantStore:
     ) -> Any:
         weather, dice = self._weather(), self._dice
         far = name in FAR
+        await self.awake.wait()
         if far:
             await asyncio.sleep(weather.store_s * dice.between(0.2, 1.0))
         if self.cut:
@@ -69,6 +73,7 @@ class DistantStore:
             self._committed(args[0])
         if far:
             await asyncio.sleep(weather.store_s * dice.between(0.2, 1.0))
+        await self.awake.wait()
         if self.cut:
             raise asyncio.CancelledError
         if away:

@@ -14,11 +14,15 @@ import structlog
 from msgspec.structs import replace
 
 from dispatch.core.decision import Decision
+from dispatch.desk.peers import Peers
 from dispatch.gateway.hub import Hub
-from dispatch.ports import Once, Sealed
+from dispatch.live.board import Board
+from dispatch.ports import NodeId, Once, Sealed
 from dispatch.store.memory import MemoryStore
+from schemas.incident import Case
 from tests.simulation.ledger import Broken
 from tests.simulation.schedule import run
+from tests.simulation.weather import Weather
 
 SEEDS: Final = 2_000
 CHUNK: Final = 100
@@ -113,6 +117,40 @@ class Dropping(Hub):
         super().push([row for row in sealed if row.seq > 1])
 
 
+class Believing(Board):
+    """Takes every word for the latest, whatever its version."""
+
+    def put(self, case: Case) -> bool:
+        """Take it."""
+        self._over.pop(case.incident.id, None)
+        self._forget(self._cases.pop(case.incident.id, None))
+        super().put(case)
+        return True
+
+    def _forget(self, case: Case | None) -> None:
+        if case is not None:
+            self._cases[case.incident.id] = case
+        super()._forget(case)
+
+
+class Careless(Peers):
+    """Does not read again after a gap."""
+
+    async def read_again(self) -> None:
+        """Go on with what was heard."""
+
+
+class Incurious(Peers):
+    """Asks nobody which phones he holds."""
+
+    def _ask_whom(self, node_id: NodeId) -> None:
+        """Go on with what was heard."""
+
+
+SLOW: Final = Weather(bus_s=3.0, roams=1.0)
+"""Words come late, and phones speak to several processes about one case."""
+
+
 def first_broken(**parts: Any) -> str:
     """Return what the checks say of the first seed that shows a planted fault."""
     for seed in range(FEW):
@@ -130,8 +168,19 @@ def first_broken(**parts: Any) -> str:
         ({"make_store": Forgetful}, "clockings"),
         ({"make_store": Overwriting}, "a decision was written over another"),
         ({"make_hub": Dropping}, "a row was never received"),
+        ({"make_board": Believing, "weather": SLOW, "processes": 3}, "the board differs"),
+        ({"make_peers": Careless}, "differs"),
+        ({"make_peers": Incurious}, "differs"),
     ],
-    ids=["double booking", "no answer kept", "lost update", "lost frame"],
+    ids=[
+        "double booking",
+        "no answer kept",
+        "lost update",
+        "lost frame",
+        "older word believed",
+        "gap not read",
+        "phones not asked for",
+    ],
 )
 def test_a_planted_fault_is_found(parts: dict[str, Any], verdict: str) -> None:
     """Within a few seeds, and named for what it is."""

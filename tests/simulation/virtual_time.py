@@ -52,6 +52,7 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._ids = 0
+        self._traces = 0
 
     def now(self) -> Instant:
         """Return the present instant of the loop."""
@@ -61,3 +62,8 @@ class LoopClock:
         """Return the next id."""
         self._ids += 1
         return f"019ab000-0000-7000-8000-{self._ids:012x}"
+
+    def new_trace(self) -> str:
+        """Return the next trace id."""
+        self._traces += 1
+        return f"{self._traces:032x}"

@@ -26,6 +26,15 @@ class Weather(Record, frozen=True, kw_only=True):
     """Of calls of the store: it does not answer; half of them have taken effect."""
     crashes: int = 0
     restarts: int = 0
+    bus_s: float = 0.01
+    unheard: float = 0.0
+    """Of words between processes: they are lost."""
+    splits: int = 0
+    """How often a process is cut off from the bus for a while."""
+    pauses: int = 0
+    """How often a process does not run for a while."""
+    roams: float = 0.0
+    """Of dialled lines: they lead to any process."""
     unanswered: float = 0.0
     """Of requests of the desk's people: the request or its answer is lost."""
 
@@ -50,4 +59,9 @@ def drawn(dice: Dice) -> Weather:
         crashes=dice.pick((0, 0, 1, 2)),
         restarts=dice.pick((0, 0, 0, 1)),
         unanswered=dice.pick((0.0, 0.2)),
+        bus_s=dice.pick((0.0, 0.02, 0.5)),
+        unheard=bad * dice.pick((0.0, 0.0, 0.02)),
+        splits=dice.pick((0, 0, 1, 2)),
+        pauses=dice.pick((0, 0, 0, 1)),
+        roams=dice.pick((0.0, 0.3, 1.0)),
     )

@@ -71,3 +71,14 @@ async def test_a_phone_may_not_send_everybody_away_all_day() -> None:
     here.clock.advance(RENEWED_EVERY.total_seconds())
     assert await here.epoch.lost(D1, 3)
     assert here.epoch.name == "e1++"
+
+
+async def test_what_was_told_before_a_new_epoch_began_is_of_the_past() -> None:
+    """A beat that was under way brings no phone back to the old one."""
+    here = await town()
+    assert await here.epoch.lost(D1, 3)
+    renewed = here.epoch.name
+    assert not await here.epoch.follow("e1", "e1")
+    assert here.epoch.name == renewed
+    assert await here.epoch.follow("e9", renewed)
+    assert here.epoch.name == "e9"

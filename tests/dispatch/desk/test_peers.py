@@ -13,10 +13,13 @@ from dispatch.ports import Identity, Node, NodeId
 from geo.datum import Datum
 from schemas import wire
 from schemas.base import DeviceId, UnitId
+from schemas.notice import NoticeLevel
+from schemas.notices import SendNotice
 from schemas.unit import Duty, UnitState
 from schemas.wire import Activity, Close
 from tests.dispatch.desk.conftest import Start
-from tests.dispatch.desk.station import Station, sql
+from tests.dispatch.desk.station import DISPATCHER, Station, sql
+from tests.dispatch.desk.test_notices import sent
 from tests.fakes import ManualClock
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.postgres]
@@ -30,6 +33,7 @@ class Sockets:
         self._station = station
         self.sweeps = 0
         self.replacements: list[tuple[str, str]] = []
+        self.late: list[tuple[str, int]] = []
         self.resyncs = 0
 
     def caught_up(self) -> None:
@@ -50,6 +54,10 @@ class Sockets:
     def replaced(self, device_id: DeviceId, inst: str) -> None:
         """Note a phone that is elsewhere now."""
         self.replacements.append((device_id, inst))
+
+    def overtaken(self, device_id: DeviceId, seq: int) -> None:
+        """Note a row found out late."""
+        self.late.append((device_id, seq))
 
     def resync(self) -> None:
         """Note that all phones were asked to come again."""
@@ -85,6 +93,7 @@ class Process:
         identity = await self.station.phone(unit_id)
         self.phones.connected(identity, inst)
         await self.peers.speak()
+        await self.peers.bind()
         return identity
 
     def pushed(self) -> list[tuple[str, int]]:
@@ -111,6 +120,7 @@ async def begin(start: Start, clock: ManualClock, joining: Wire) -> AsyncIterato
         await process.peers.join()
         begun.append(process)
         for other in begun:
+            await other.peers.pulse()
             await other.peers.beat()
         await settled()
         return process
@@ -281,7 +291,7 @@ async def test_a_missed_word_is_read_from_the_store(pair: tuple[Process, Process
     case = await here.station.open(0)
     there.bus.heal()
     assert case.incident.id not in there.desk.board.versions()
-    await here.peers.beat()
+    await here.peers.pulse()
     await settled()
     await there.peers.look()
     assert there.desk.board.versions() == here.desk.board.versions()
@@ -389,3 +399,209 @@ async def test_a_process_known_to_be_dead_is_not_waited_for(
 def _loc(at_s: float, lon: float, lat: float) -> wire.Loc:
     row = f"[{at_s * 1000}, {lon}, {lat}, 5]".encode()
     return wire.Loc(d=Datum.WGS84, ts=at_s * 1000, f=[msgspec.Raw(row)])
+
+
+# What the bus loses. -----------------------------------------------------------------------------
+
+
+async def missed(here: Process, there: Process) -> None:
+    """Let a process notice by a pulse that it missed something, and do about it what it does."""
+    there.bus.heal()
+    await here.peers.pulse()
+    await settled()
+    await there.peers.look()
+    await settled()
+
+
+async def test_who_came_while_nothing_was_heard_is_asked_for(pair: tuple[Process, Process]) -> None:
+    """A gap may have been word of phones: the process is asked which it holds."""
+    here, there = pair
+    there.bus.cut()
+    identity = await here.holds(here.station.issued[0].unit)
+    await missed(here, there)
+    assert there.phones.presence.holders([identity.device_id]) == {
+        here.node.id: [identity.device_id]
+    }
+
+
+async def test_a_decision_that_nobody_could_tell_of_is_read_by_the_others(
+    pair: tuple[Process, Process], start: Start
+) -> None:
+    """Its commit had no answer: once it is known, a gap makes the others read too."""
+    here, there = pair
+    case = await (await start()).open(0)
+    here.desk.unsure.add(case.incident.id)
+    await here.station.loops.reread_freed()
+    await missed(here, there)
+    assert there.desk.board.versions() == here.desk.board.versions() != {}
+
+
+async def test_a_clock_out_that_was_missed_is_read(pair: tuple[Process, Process]) -> None:
+    """Crews are compared, each member."""
+    here, there = pair
+    identity = await here.station.phone(here.station.issued[0].unit)
+    there.bus.cut()
+    await here.station.say(identity.unit_id, here.station.clock_out())
+    await missed(here, there)
+    assert there.desk.roster.duty(identity.unit_id, identity.member_id) is Duty.OFF
+
+
+async def test_who_waited_for_the_end_of_a_task_to_leave_is_off_duty_for_all(
+    pair: tuple[Process, Process],
+) -> None:
+    """The release says nothing of him: the unit is read again by all who hear of it."""
+    here, there = pair
+    case = await here.station.open(0)
+    await here.station.accept(case)
+    identity = await here.station.phone(case.offers[0].unit_id)
+    await here.station.say(identity.unit_id, here.station.clock_out())
+    await settled()
+    await there.station.loops.reread_freed()
+    assert there.desk.roster.duty(identity.unit_id, identity.member_id) is Duty.ON
+    await here.station.cancel(case)
+    await settled()
+    await there.station.loops.reread_freed()
+    assert there.desk.roster.duty(identity.unit_id, identity.member_id) is Duty.OFF
+
+
+async def test_a_phone_whose_welcome_stood_above_what_was_missed_comes_again(
+    pair: tuple[Process, Process],
+) -> None:
+    """Its stream's head was known before the offer: no frame would ever tell it."""
+    here, there = pair
+    there.bus.cut()
+    case = await here.station.open(0)
+    identity = await there.station.phone(case.offers[0].unit_id)
+    assert not await there.phones.lost(identity, 1)
+    there.phones.connected(identity)
+    assert there.phones.state(identity).offers == []
+    await missed(here, there)
+    assert (identity.device_id, Close.RESYNC) in there.station.lane.closed
+
+
+async def test_a_phone_that_was_welcomed_before_it_was_decided_need_not_come_again(
+    pair: tuple[Process, Process],
+) -> None:
+    """All was known when it came: the frame follows."""
+    here, there = pair
+    identity = await there.holds(here.station.issued[0].unit)
+    await there.peers.read_again()
+    there.bus.cut()
+    await here.station.open(0)
+    await missed(here, there)
+    assert there.phones.head(identity.device_id) == 1
+    assert there.station.lane.closed == []
+
+
+async def test_a_word_that_cannot_be_done_is_read_instead(
+    pair: tuple[Process, Process], joining: Wire
+) -> None:
+    """As one that was lost: what it tells is on disk."""
+    here, there = pair
+    said: list[tuple[str, bytes]] = []
+    witness = LocalBus(joining)
+    await witness.subscribe(f"{PREFIX}.ev.>", lambda subject, body: said.append((subject, body)))
+    there.bus.cut()
+    case = await here.station.open(0)
+    await settled()
+    there.bus.heal()
+    subject, body = said[0]
+    word = msgspec.json.decode(body)
+    word["rows"] = [["nobody", 1, 99]]
+    witness.publish(subject, msgspec.json.encode(word))
+    await settled()
+    await there.peers.look()
+    await settled()
+    assert there.phones.head((await here.station.phone(case.offers[0].unit_id)).device_id) == 1
+
+
+async def test_a_picture_that_comes_after_the_end_of_its_process_counts_no_more(
+    pair: tuple[Process, Process],
+) -> None:
+    """Nobody would ever take its phones out again."""
+    here, there = pair
+    identity = await here.holds(here.station.issued[0].unit)
+    await settled()
+    there.peers._ask_whom(here.node.id)
+    await here.peers.leave()
+    await settled()
+    await settled()
+    assert there.phones.presence.activity(identity.device_id) is None
+
+
+async def test_who_was_away_for_long_finds_all_that_moved_meanwhile(
+    pair: tuple[Process, Process], clock: ManualClock
+) -> None:
+    """It looks back to its last look, not only half a minute."""
+    here, there = pair
+    await here.peers.look_for_moved()
+    identity = await here.holds(here.station.issued[0].unit)
+    here.bus.cut()
+    clock.advance(1)
+    await there.holds(here.station.issued[0].unit, "i2")
+    clock.advance(120)
+    await here.peers.look_for_moved()
+    assert here.station.lane.closed == [(identity.device_id, Close.MOVED)]
+
+
+async def test_processes_of_one_machine_are_asked_together(pair: tuple[Process, Process]) -> None:
+    """What each answers to a question more; one that does not is left out."""
+    here, there = pair
+    await here.peers.beat()
+    assert await here.peers.ask_near("there") == [f'"{there.node.id}"'.encode()]
+    assert await here.peers.ask_near("colour") == []
+
+
+async def test_a_notice_that_was_missed_waits_for_its_phone(pair: tuple[Process, Process]) -> None:
+    """It is replayed to who comes; one that was heard through another process waits no more."""
+    here, there = pair
+    identity = await here.station.phone(here.station.issued[0].unit)
+    there.bus.cut()
+    await sent(here.station)
+    await missed(here, there)
+    assert there.desk.notices.till(identity.device_id) == 1
+    here.phones.acknowledge(identity.device_id, 1)
+    await here.phones.flush_acks()
+    await there.peers.read_again()
+    assert there.desk.notices.till(identity.device_id) == 0
+
+
+async def test_a_phone_whose_welcome_stood_above_a_missed_notice_comes_again(
+    pair: tuple[Process, Process],
+) -> None:
+    """Its head was known, and not that a notice waits: nobody would ever replay it."""
+    here, there = pair
+    identity = await here.station.phone(here.station.issued[0].unit)
+    there.bus.cut()
+    await sent(here.station)
+    assert not await there.phones.lost(identity, 1)
+    there.phones.connected(identity)
+    await missed(here, there)
+    assert (identity.device_id, 1) in there.sockets.late
+
+
+async def test_a_notice_of_one_that_died_is_learnt_with_the_hello(
+    pair: tuple[Process, Process],
+) -> None:
+    """It was written for the phone, and nobody was told: the next offer's seq stands above it."""
+    here, there = pair
+    identity = await here.station.phone(here.station.issued[0].unit)
+    here.bus.cut()
+    body = SendNotice(level=NoticeLevel.INFO, text="注意", drill=False)
+    await here.desk.notices.send(body, DISPATCHER, here.station.once())
+    await here.desk.notices.send_waiting()
+    assert there.phones.notices_till(identity.device_id) == 0
+    await there.phones.learn_notices(identity.device_id, 0)
+    assert there.phones.notices_till(identity.device_id) == 1
+    await there.phones.learn_notices(identity.device_id, 1)
+    assert there.phones.notices_till(identity.device_id) == 1
+
+
+async def test_what_is_swept_raises_the_head(pair: tuple[Process, Process]) -> None:
+    """Else its acknowledgement would be taken for one of a row that was never given."""
+    here, there = pair
+    here.bus.cut()
+    case = await here.station.open(0)
+    identity = await there.station.phone(case.offers[0].unit_id)
+    rows = await there.phones.mail(identity.device_id, 0, 10)
+    assert there.phones.acknowledge(identity.device_id, rows[-1].seq)

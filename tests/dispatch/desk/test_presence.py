@@ -47,6 +47,9 @@ class Told:
         """Note a phone that is elsewhere now."""
         self.replacements.append((device_id, inst))
 
+    def overtaken(self, device_id: DeviceId, seq: int) -> None:
+        """Leave it."""
+
     def resync(self) -> None:
         """Note it."""
         self.resyncs += 1

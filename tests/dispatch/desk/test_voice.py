@@ -104,3 +104,11 @@ async def test_a_word_of_another_shape_cannot_be_read() -> None:
             words.heard(body, words.Changed)
     newer = b'{"node":"n2","n":3,"unit_ids":["u1"],"colour":"red"}'
     assert words.heard(newer, words.Changed).unit_ids == ("u1",)
+
+
+async def test_what_cannot_be_told_leaves_a_gap(talk: Talk) -> None:
+    """The next pulse shows a number too many, and nothing else is said."""
+    talk.voice.leave_gap()
+    talk.voice.pulse()
+    assert await talk.subjects() == ["kapok.x.here.n1.pulse"]
+    assert words.heard(talk.heard[0][1], words.Pulse).last == 1

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from dispatch.core.errors import ConsentRequired
+from dispatch.desk import words
 from dispatch.desk.register import Register
 from dispatch.ports import Identity
 from geo.datum import Datum
@@ -216,6 +217,19 @@ async def test_a_position_of_before_the_refusal_is_not_kept_after_it(station: St
 
 
 # Beside a command. -------------------------------------------------------------------------------
+
+
+async def test_a_refusal_reaches_what_was_not_told_or_shown_yet(station: Station) -> None:
+    """Neither his fix of a moment ago, nor one that another process told of."""
+    phone = await someone(station)
+    whereabouts = station.phones.whereabouts
+    phone.report()
+    at_s = station.clock.now().timestamp()
+    place = phone.identity.unit_id, phone.identity.member_id, phone.post.lon, phone.post.lat
+    whereabouts.hear([words.Fix(*place, 5.0, at_s + 1)])
+    await phone.consent(None)
+    whereabouts.show_heard()
+    assert (whereabouts.news(), phone.east) == ([], None)
 
 
 async def test_an_answer_is_judged_by_where_it_was_given(station: Station) -> None:

@@ -73,6 +73,19 @@ async def test_a_frame_the_welcome_may_have_missed_asks_the_phone_to_come_again(
     assert await line.parted() == reason(Close.RESYNC)
 
 
+async def test_a_row_found_out_late_asks_the_phone_to_come_again_whose_welcome_stood_above(
+    gateway: Gateway,
+) -> None:
+    """One above the welcome is swept; a phone that is not here is not asked."""
+    seal(gateway, "d1")
+    line = await gateway.known()
+    for device, seq in (("d1", 2), ("d2", 1)):
+        gateway.hub.overtaken(DeviceId(device), seq)
+    assert (await line.ask(PING))["t"] == "pong"
+    gateway.hub.overtaken(DeviceId("d1"), 1)
+    assert await line.parted() == reason(Close.RESYNC)
+
+
 async def test_a_missing_frame_is_fetched_at_once(gateway: Gateway) -> None:
     """The sweep does not wait for its hour."""
     line = await gateway.known()

@@ -5,8 +5,8 @@ import pytest
 from dispatch.gateway.limits import SWEEP_ROWS
 from dispatch.ports import StoreAway
 from schemas.notice import NoticeLevel
-from schemas.wire import NoticeFrame
-from tests.dispatch.gateway.conftest import Gateway
+from schemas.wire import Close, NoticeFrame
+from tests.dispatch.gateway.conftest import HELLO, Gateway
 from tests.fakes import offer
 
 pytestmark = pytest.mark.asyncio
@@ -91,3 +91,55 @@ async def test_a_notice_to_many_is_encoded_once(gateway: Gateway) -> None:
     gateway.hub.push(rows)
     assert (await one.hear())["seq"] == 1
     assert [(await two.hear())["seq"] for _ in range(2)] == [1, 2]
+
+
+async def test_a_notice_nobody_here_has_heard_of_is_looked_up(gateway: Gateway) -> None:
+    """Who wrote it died before he said so; the offer after it raised the head above it."""
+    seal(gateway, 1)
+    gateway.phones.seal("d1", offer())
+    gateway.phones.unheard = True
+    phone = await gateway.phone()
+    welcome = await phone.hello("d1")
+    assert (welcome["head"], welcome["till"]) == (2, 1)
+    assert (await phone.hear())["nid"] == "n1"
+
+
+async def test_a_phone_that_has_all_of_its_stream_costs_no_look(gateway: Gateway) -> None:
+    """Most of those that come again do."""
+    seal(gateway, 1, 2)
+    phone = await gateway.phone()
+    await phone.hello("d1", epoch="epoch-1", ack=2)
+    assert gateway.phones.learnt == []
+
+
+async def test_a_stream_that_grows_during_the_look_is_looked_at_again(gateway: Gateway) -> None:
+    """What the welcome says to cover is what was looked at."""
+    seal(gateway, 1)
+
+    def grow() -> None:
+        if len(gateway.phones.learnt) == 1:
+            gateway.phones.unheard = True
+            seal(gateway, 2)
+
+    gateway.phones.meanwhile = grow
+    phone = await gateway.phone()
+    welcome = await phone.hello("d1")
+    assert (welcome["head"], welcome["till"]) == (2, 2)
+
+
+async def test_a_stream_that_never_rests_asks_the_phone_to_come_again(gateway: Gateway) -> None:
+    """A bound, as everywhere."""
+    seal(gateway, 1)
+    gateway.phones.meanwhile = lambda: seal(gateway, 2)
+    phone = await gateway.phone()
+    await phone.say(HELLO | {"tok": "d1"})
+    assert (await phone.parted())[0] == Close.OVERLOADED
+
+
+async def test_while_notices_cannot_be_looked_up_nobody_is_welcomed(gateway: Gateway) -> None:
+    """The phone comes again; 4106."""
+    seal(gateway, 1)
+    gateway.phones.refusals["learn_notices"] = StoreAway()
+    phone = await gateway.phone()
+    await phone.say(HELLO | {"tok": "d1"})
+    assert (await phone.parted())[0] == Close.OVERLOADED

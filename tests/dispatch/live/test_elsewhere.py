@@ -98,3 +98,20 @@ def test_the_changes_add_up_to_what_is_held(
         quiet += sum(change.quiet for change in changes)
     held = [found for d in (D1, D2) if (found := phones.find(d))]
     assert (online, quiet) == (len(held), sum(found.quiet for found in held))
+
+
+def test_of_two_hellos_at_one_instant_the_greater_process_counts() -> None:
+    """In whatever order their words come: as by the store."""
+    for order in ((A, B), (B, A)):
+        phones = Elsewhere()
+        for node_id in order:
+            phones.put(node_id, D1, there(1.0))
+        assert phones.holders([D1]) == {B: [D1]}
+
+
+def test_of_whom_something_newer_is_known_a_whole_picture_says_nothing() -> None:
+    """Neither that he is there, nor that he is not."""
+    phones = Elsewhere()
+    phones.put(A, D1, there(5.0))
+    assert phones.replace(A, {D2: there(1.0)}, {D1, D2}) == []
+    assert list(phones) == [there(5.0)]

@@ -654,3 +654,14 @@ def test_a_unit_is_called_on_as_the_board_has_it() -> None:
     assert units.state(uid(1)) is UnitState.OFFERED
     units.call_on(uid(1), engaged=True, ringing=0)
     assert units.state(uid(1)) is UnitState.ENGAGED
+
+
+def test_phones_counted_anew_are_those_of_known_units() -> None:
+    """A phone that came before its unit was known counts as soon as it is."""
+    known = fleet(row(1))
+    known.connected(uid(2), +1)
+    known.load([row(1), row(2)], NOW_S)
+    assert known.link(uid(2), NOW_S) is Link.OFFLINE
+    known.recount([(uid(2), False), (uid(3), False)])
+    known.fix(uid(2), fix())
+    assert known.link(uid(2), NOW_S) is Link.ONLINE

@@ -51,3 +51,11 @@ def test_phones_of_units_that_stayed_go_on_being_counted() -> None:
     made = links(1)
     made.renew(2, Stayed(here=np.array([1]), there=np.array([0])))
     assert [made.of(i, fresh=True) for i in range(2)] == [Link.OFFLINE, Link.ONLINE]
+
+
+def test_phones_that_are_counted_anew_are_counted_from_none() -> None:
+    """Whatever was counted before."""
+    made = links(3, 2)
+    made.recount([(0, False), (0, True)])
+    row = made.table.row(0)
+    assert (int(row["online"]), int(row["quiet"])) == (2, 1)
