@@ -6,12 +6,15 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 ARGS   ?=
 BENCH  ?=
+KILLS  ?= 50
+MESSAGES ?= 100000
+FOR    ?= 600
 
 SOURCES := bench dispatch geo schemas tests docs
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help dev demo test check fmt docs bench lock clean
+.PHONY: help dev demo test check fmt faults docs bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -44,6 +47,10 @@ check: $(READY) ## format, lint, floors, types; no tests
 fmt: $(READY) ## put the sources into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+faults: $(READY) ## kill everything over and over, then judge; KILLS=50 MESSAGES=100000 FOR=600
+	$(BIN)/python -m pytest tests/faults -m long $(ARGS)
+	$(BIN)/python -m tests.faults.campaign --kills $(KILLS) --messages $(MESSAGES) --for $(FOR) --json build/faults.json
 
 docs: $(READY) ## write what the documents take from the code
 	$(BIN)/python -m docs.make_reference
