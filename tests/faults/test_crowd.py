@@ -114,13 +114,16 @@ async def half(url: str, said: bytes) -> AsyncIterator[asyncio.StreamReader]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def crowd(original: Town, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Crowd]:
-    """A service with its town online."""
+    """A service with its town online; those who misbehave are off duty: nobody waits for them."""
     town = original.copied(tmp_path_factory.mktemp("crowd") / "data")
     neighbours = town.lines()[:-STRANGERS]
-    async with (
-        Running.started(town.data) as service,
-        Witness.started(neighbours, service.url) as fleet,
-    ):
+    async with AsyncExitStack() as stack:
+        service = await stack.enter_async_context(Running.started(town.data))
+        for phone in town.phones[-STRANGERS:]:
+            path = f"/v1/units/{phone.unit}/duty"
+            answer = await town.post(service.url, path, {"duty": "off"}, key=town.registrar)
+            assert answer.status_code == 200, answer.text
+        fleet = await stack.enter_async_context(Witness.started(neighbours, service.url))
         await until(lambda: fleet.online == len(neighbours))
         yield Crowd(town, service, fleet)
 
@@ -158,6 +161,7 @@ async def test_a_phone_that_floods_is_closed_and_others_are_served(crowd: Crowd)
         assert await visitor.closed() == Close.RATE_LIMITED
 
 
+@pytest.mark.long
 async def test_a_phone_that_talks_nonsense_is_closed(crowd: Crowd) -> None:
     """Ten frames that mean nothing within a minute are enough: 4107."""
     async with visiting(crowd.url) as visitor:
@@ -186,6 +190,7 @@ async def test_a_revoked_phone_is_cut_off_and_nothing_of_it_counts(crowd: Crowd)
     assert await crowd.neighbours_are_served()
 
 
+@pytest.mark.long
 async def test_phones_that_never_read_are_dropped_and_cost_a_bounded_memory(crowd: Crowd) -> None:
     """Each is closed by 4102 once its queue is full; neighbours hear every notice."""
     fleet = crowd.fleet
