@@ -1,6 +1,7 @@
 """Units on roads: snapped together, found by road, turned round, snapped anew."""
 
 import math
+from math import nan
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from geo.eta import MOVES, PACES, TURNOUT_S, Moves, StraightLine
 from geo.point import Point
 from geo.road_eta import RoadNetwork
 from geo.road_standing import TURN_S, WALK_MPS, RoadStandings
-from geo.standing import Quality
+from geo.standing import Courses, Quality
 from tests.geo.net import CORNER, STEP, at, net
 
 ROAD: Final = net(((0, 0), (10, 0)))
@@ -130,3 +131,19 @@ def test_those_on_a_segment_are_snapped_anew(network: RoadNetwork) -> None:
     assert standings.settle() == 0
     standings.all_again()
     assert standings.settle() == 2
+
+
+def test_many_put_at_once_stand_as_one_by_one(network: RoadNetwork) -> None:
+    """Beyond the rows there are, with their headings; and none at all."""
+    one_by_one, at_once = network.standings(), network.standings()
+    spots = [at((2, 0.5)), at((4, 0)), at((6, 0))]
+    courses = [(nan, nan), (EAST, 10.0), (WEST, 10.0)]
+    for row, (spot, course) in enumerate(zip(spots, courses, strict=True), start=70):
+        one_by_one.put(row, *spot, CAR, *course)
+    lons, lats = np.array(spots).T
+    cars = np.full(3, CAR, np.uint8)
+    at_once.put_many(np.arange(70, 73), lons, lats, cars, Courses(*np.array(courses).T))
+    none = np.zeros(0)
+    nobody, still = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    at_once.put_many(nobody, none, none, still, Courses(none, none))
+    assert etas(at_once, at((5, 0))) == etas(one_by_one, at((5, 0))) != {}

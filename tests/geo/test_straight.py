@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from geo.eta import MOVES, StraightLine
 from geo.point import Point
+from geo.standing import Courses
 from geo.straight import StraightStandings, fly
 
 places = st.builds(Point, st.floats(113.2, 113.4), st.floats(23.0, 23.2))
@@ -62,3 +63,19 @@ def test_who_is_taken_away_is_found_no_more() -> None:
     standings.remove(0)
     assert standings.settle() == 0
     assert standings.reach(Point(113.3, 23.1), 60.0)[0].tolist() == [1]
+
+
+def test_many_put_at_once_stand_as_one_by_one() -> None:
+    """Beyond the rows there are; where they head counts for nothing; and none at all."""
+    spots = [Point(113.3, 23.1), Point(113.301, 23.1), Point(113.302, 23.101)]
+    one_by_one = kept(spots, compiled=False)
+    at_once = kept([], compiled=False)
+    lons, lats = np.array(spots).T
+    unknown, none = np.full(3, np.nan), np.zeros(0)
+    moves = (np.arange(3) % len(MOVES)).astype(np.uint8)
+    at_once.put_many(np.arange(3), lons, lats, moves, Courses(unknown, unknown))
+    nobody, still = np.zeros(0, np.int64), np.zeros(0, np.uint8)
+    at_once.put_many(nobody, none, none, still, Courses(none, none))
+    expected, found = (each.reach(spots[0], 900.0) for each in (one_by_one, at_once))
+    assert sorted(found[0].tolist()) == sorted(expected[0].tolist()) == [0, 1, 2]
+    assert sorted(found[1].eta_s.tolist()) == sorted(expected[1].eta_s.tolist())

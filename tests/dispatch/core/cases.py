@@ -230,6 +230,7 @@ class Story:
         self.plan = plan
         self.now = at(late_s)
         self.new_id = ids()
+        self.partial = False
         self.entries: list[Entry] = []
         self.mail: list[Mail] = []
         subject = incident(**{"needs": plan.needs, "ring_s": plan.ring_s} | facts)
@@ -329,7 +330,12 @@ class Story:
 
     def _context(self, actor: Actor) -> Context:
         return Context(
-            now=self.now, actor=actor, plan=self.plan, field=self.field, new_id=self.new_id
+            now=self.now,
+            actor=actor,
+            plan=self.plan,
+            field=self.field,
+            new_id=self.new_id,
+            partial=self.partial,
         )
 
     def _keep(self, decision: Decision) -> Decision:

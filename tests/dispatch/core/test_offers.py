@@ -524,6 +524,17 @@ def test_calling_back_who_is_almost_there_teaches_him_not_to_go(
     assert (subject.tasks[backup.id].state is AssignmentState.OVERTAKEN) is goes_home
 
 
+def test_while_the_picture_is_partial_nobody_is_called_back() -> None:
+    """By what is seen of half the city; by the next step that is seen whole he is."""
+    story = overtaken(3)
+    story.partial = True
+    story.report("near", Reached.EN_ROUTE)
+    assert story.task("far").state is AssignmentState.ASSIGNED
+    story.partial = False
+    story.arrive("near")
+    assert story.task("far").state is AssignmentState.OVERTAKEN
+
+
 def test_a_backup_that_is_there_stays() -> None:
     """Two on the scene are two on the scene."""
     story = overtaken(2)

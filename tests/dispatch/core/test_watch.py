@@ -105,6 +105,15 @@ def test_a_unit_that_came_after_all_is_not_given_up() -> None:
     assert begun.task("u1").state is AssignmentState.ASSIGNED
 
 
+def test_while_the_picture_is_partial_nobody_is_given_up() -> None:
+    """It is noticed and doubled all the same: its fixes may go where we do not hear them."""
+    begun = story()
+    begun.partial = True
+    begun.wake_at_its_clocks(700)
+    assert noticed(begun) == [(Event.STILL, 60), (Event.NO_SHOW, 90)]
+    assert begun.task("u1").state is AssignmentState.ASSIGNED
+
+
 def test_a_pinned_unit_is_not_given_up() -> None:
     """A person wants it there."""
     begun = story()

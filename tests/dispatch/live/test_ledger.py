@@ -133,3 +133,13 @@ def test_capable_is_having_all_that_is_named() -> None:
     made = ledger(FREE)
     assert made.capable(0, Need(capabilities=(Capability.ROPE, Capability.AED)))
     assert not made.capable(0, Need(capabilities=(Capability.AED, Capability.FORK)))
+
+
+def test_who_is_called_on_is_taken_as_it_is_told() -> None:
+    """Whatever was folded in before."""
+    told = ledger(FREE)
+    told.fold(0, entry(Event.OFFERED))
+    told.call_on(0, engaged=False, ringing=0)
+    assert told.state(0) is UnitState.AVAILABLE
+    told.call_on(0, engaged=True, ringing=0)
+    assert told.state(0) is UnitState.ENGAGED
