@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from dispatch.bus.local import LocalBus, Wire
 from dispatch.bus.nats import NatsBus
 from dispatch.bus.server import NatsServer
 from dispatch.ports import BODY_MOST, Bus, BusAway, Nobody
+from tests.patience import until
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
 
@@ -33,15 +34,6 @@ class Town(Protocol):
 
     async def come_back(self) -> None:
         """Wait until everybody has it again."""
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait for something that is sure to come."""
-    async with asyncio.timeout(BOUND_S):
-        while True:
-            if happened():
-                return
-            await asyncio.sleep(0.001)
 
 
 class LocalTown:

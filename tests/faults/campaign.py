@@ -34,12 +34,12 @@ from tests.faults import strikes
 from tests.faults.books import read
 from tests.faults.checker import RULES, Violation, evidence, settled
 from tests.faults.hosts import HERE, MORE, PRIVATE, Host, hosts, in_private, possible
-from tests.faults.patience import until
 from tests.faults.proxy import Proxy
 from tests.faults.running import Running
 from tests.faults.strikes import KILLS, Strike
 from tests.faults.town import QUICK, Town, made
 from tests.faults.witness import Witness
+from tests.patience import until
 
 PER_MINUTE: Final = 120.0
 NEXT_CALLS: Final = 2

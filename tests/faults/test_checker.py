@@ -17,10 +17,10 @@ from dispatch.store.embedded import EmbeddedPostgres
 from schemas.wire import Progress
 from tests.faults.books import Books, read_through
 from tests.faults.checker import RULES, Evidence, evidence, violations
-from tests.faults.patience import until
 from tests.faults.running import Running
 from tests.faults.town import UNITS, Town
 from tests.faults.witness import Witness
+from tests.patience import until
 from tests.simulation.ledger import Broken
 
 pytestmark = [pytest.mark.faults, pytest.mark.postgres]

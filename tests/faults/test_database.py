@@ -12,12 +12,12 @@ from dispatch.clock import new_token
 from dispatch.store.socket_folder import PORT
 from schemas.wire import Close
 from tests.faults.checker import evidence, settled
-from tests.faults.patience import until, until_said
 from tests.faults.proxy import BLACK_HOLE, FINE, Proxy, Weather
 from tests.faults.running import Running
 from tests.faults.town import CREATED, UNITS, Town, database
 from tests.faults.visitor import turned_away
 from tests.faults.witness import Witness
+from tests.patience import until, until_said
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults, pytest.mark.postgres]
 

@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from tests.faults.checker import evidence, settled
-from tests.faults.patience import until, until_said
 from tests.faults.running import Running
 from tests.faults.town import CREATED, UNITS, Town
 from tests.faults.witness import Witness
+from tests.patience import until, until_said
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults, pytest.mark.postgres]
 

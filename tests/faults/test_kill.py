@@ -7,11 +7,11 @@ import signal
 import pytest
 
 from tests.faults.checker import evidence, settled
-from tests.faults.patience import until
 from tests.faults.running import Running, alive
 from tests.faults.strikes import kill, program
 from tests.faults.town import UNITS, Town
 from tests.faults.witness import Witness
+from tests.patience import until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults, pytest.mark.postgres]
 

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from dispatch.cli.phone_fleets import PhoneFleets
 from schemas.wire import Close
-from tests.faults.patience import until
 from tests.faults.running import Running, alive
 from tests.faults.town import QUICK, UNITS, Town
+from tests.patience import until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

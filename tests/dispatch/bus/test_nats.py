@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from dispatch.bus.nats import NatsBus
 from dispatch.bus.pending import BYTES_MOST
 from dispatch.bus.server import NatsServer
 from dispatch.ports import BODY_MOST, BusAway
+from tests.patience import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -32,15 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
         runner.run(running.start())
         yield running
         runner.run(running.stop())
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    """Wait for something that is sure to come."""
-    async with asyncio.timeout(BOUND_S):
-        while True:
-            if happened():
-                return
-            await asyncio.sleep(0.005)
 
 
 class Impostor:

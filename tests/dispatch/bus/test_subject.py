@@ -11,9 +11,10 @@ WORDS = st.lists(st.sampled_from(["ev", "loc", "a", "b"]), min_size=1, max_size=
 
 @pytest.mark.parametrize("subject", ["a", "kapok.1f2e.ev.310112.offer", "loc.闵行.n-1_2"])
 def test_words_with_dots_are_a_subject(subject: str) -> None:
-    """In any language."""
+    """In any language; as a pattern it fits itself."""
     guard_subject(subject)
     guard_pattern(subject)
+    assert fits(subject, subject)
 
 
 @pytest.mark.parametrize("pattern", ["*", ">", "a.*.b", "a.*.>", "*.*"])

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from structlog.typing import EventDict
 
 from dispatch.cli.berth import SILENT_S, Berth
 from dispatch.cli.port import Port
+from tests.patience import until
 
 pytestmark = pytest.mark.asyncio
 
@@ -48,13 +49,6 @@ async def kept(
 def named(events: list[EventDict], name: str) -> list[Any]:
     """Return the events of a name."""
     return [event for event in events if event["event"] == name]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait for what happens in other processes, within reason."""
-    async with asyncio.timeout(BOUND_S):
-        while not true():  # noqa: ASYNC110 - it is another process that makes it true
-            await asyncio.sleep(0.01)
 
 
 async def another(berth: Berth, before: int | None) -> int:

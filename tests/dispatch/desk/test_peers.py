@@ -21,6 +21,7 @@ from tests.dispatch.desk.conftest import Start
 from tests.dispatch.desk.station import DISPATCHER, Station, sql
 from tests.dispatch.desk.test_notices import sent
 from tests.fakes import ManualClock
+from tests.patience import until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.postgres]
 PREFIX = "kapok.test"
@@ -144,13 +145,6 @@ async def settled() -> None:
     """Let everything that was said be heard."""
     for _ in range(20):
         await asyncio.sleep(0)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Wait till something is so."""
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - it is seen from outside only
-            await asyncio.sleep(0.01)
 
 
 async def test_a_decision_of_one_is_shown_by_the_other(pair: tuple[Process, Process]) -> None:

@@ -1,11 +1,11 @@
-"""Waiting for what happens in other processes, within reason."""
+"""Waiting for what happens elsewhere, and has no event, within reason."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 PATIENCE_S: Final = 60.0
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.01
 
 
 async def until(true: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
