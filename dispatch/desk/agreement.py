@@ -1,6 +1,7 @@
 """Whether this process thinks what the store says: what differs is counted, and read again."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import structlog
@@ -22,13 +23,16 @@ CASES_SAMPLED: Final = 10
 CASES_MOST: Final = 100
 """Cases read again by one comparison; the others are found by the next."""
 SAMPLE_EVERY_S: Final = 10
+WORD_S: Final = 0.1
+"""So long the word of a decision may be under way, after it is on disk."""
 
 
 class Agreement:
     """Memory is a hint; here it is held against the store.
 
     What this process is changing meanwhile is no difference: it is left out. A unit counts only
-    where a second look finds it different too. Nothing `counts` where differences are expected.
+    where a second look finds it different too, a case where its word should have come by then.
+    Nothing `counts` where differences are expected.
     """
 
     def __init__(self, desk: Desk, *, counts: bool = True) -> None:
@@ -90,11 +94,17 @@ class Agreement:
         """Compare the version of every case that is not over; return those that were other."""
         with self._desk.in_flight.watching() as changed:
             found = await self._desk.store.live_versions()
-        held = self._desk.board.versions()
-        wrong = [i for i in sorted(found.keys() | held.keys()) if found.get(i) != held.get(i)]
+        if wrong := self._unlike(found):
+            await asyncio.sleep(WORD_S)
+            wrong = [i for i in self._unlike(found) if i in wrong]
         some = [i for i in wrong if i not in changed][:CASES_MOST]
         self.complete = len(some) == len(wrong)
         return await self._look_at(some)
+
+    def _unlike(self, found: Mapping[IncidentId, int]) -> list[IncidentId]:
+        """Return the cases of which memory has another version than was found."""
+        held = self._desk.board.versions()
+        return [i for i in sorted(found.keys() | held.keys()) if found.get(i) != held.get(i)]
 
     async def _look_at(self, incident_ids: Iterable[IncidentId]) -> list[IncidentId]:
         """Read cases, and take those that are other than memory has them."""

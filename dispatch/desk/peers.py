@@ -295,20 +295,24 @@ class Peers:
         Heads are read first and taken last: what they stand for is known by then.
         """
         async with self._reading:
-            reading = self._phones.presence.begin_reading()
+            reading = self._desk.roster.begin_reading()
             heads = await self._desk.store.heads()
             await self._agreement.cases()
             is_complete = self._agreement.complete
             self._desk.reread.update(await self._agreement.states())
             await self._agreement.crews()
             await self._desk.notices.read_again()
-            for device_id, head in heads:
-                self._desk.roster.sealed(device_id, head)
             if is_complete:
-                self._phones.presence.end_reading(reading)
+                self._phones.presence.end_reading(reading, heads)
             else:
+                self._take_heads(heads)
                 self._missed = True
             self._hub.caught_up()
+
+    def _take_heads(self, heads: Iterable[tuple[DeviceId, int]]) -> None:
+        """Take how far streams have come, though not all is known that they stand for."""
+        for device_id, head in heads:
+            self._desk.roster.found(device_id, head)
 
     async def _read_positions(self) -> None:
         since: Instant = self._desk.clock.now() - POSITIONS_LATE

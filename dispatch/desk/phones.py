@@ -179,7 +179,7 @@ class Phones:
         except StoreAway:
             return False
         for _, identity in known:
-            self._roster.sealed(device_id, identity.head)
+            self._roster.found(device_id, identity.head)
         return seq <= self._roster.head(device_id)
 
     async def follow_epoch(self, epoch: str, seen: str) -> None:
@@ -220,7 +220,7 @@ class Phones:
         rows = await self._desk.store.outbox(device_id, after, limit, self.clock.now())
         if rows:
             # What another process has sealed may be told here before the word of it.
-            self._roster.sealed(device_id, rows[-1].seq)
+            self._roster.found(device_id, rows[-1].seq)
         return rows
 
     async def learn_notices(self, device_id: DeviceId, after: int) -> None:

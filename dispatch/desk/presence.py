@@ -59,11 +59,15 @@ class Lane(Protocol):
 
 
 class Hello(NamedTuple):
-    """When a phone said hello here, in which life of its app, and after which reading."""
+    """When a phone said hello here, and in which life of its app.
+
+    `doubt`: after which reading its head had come here before what it stands for; None if it had
+    not.
+    """
 
     at: Instant
     inst: str
-    reading: int
+    doubt: int | None
 
 
 class Presence:
@@ -82,7 +86,7 @@ class Presence:
         self._elsewhere = Elsewhere()
         self._news: dict[DeviceId, UnitId] = {}
         self._unbound: set[DeviceId] = set()
-        self._readings = self._sure = 0
+        self._sure = 0
 
     def speak_through(self, lane: Lane) -> None:
         """Say what phones are told of through this lane from now on."""
@@ -93,7 +97,8 @@ class Presence:
     def connected(self, identity: Identity, inst: str = "") -> None:
         """Count a phone in; it is nowhere else from now on."""
         self._count_elsewhere(self._elsewhere.forget(identity.device_id))
-        self._hellos[identity.device_id] = Hello(self._desk.clock.now(), inst, self._readings)
+        doubt = self._desk.roster.doubt(identity.device_id)
+        self._hellos[identity.device_id] = Hello(self._desk.clock.now(), inst, doubt)
         self._unbound.add(identity.device_id)
         self._tell_others(identity)
         self._here.setdefault(identity.unit_id, {})[identity.device_id] = identity
@@ -341,31 +346,31 @@ class Presence:
 
     # What was found out late. ----------------------------------------------------------------
 
-    def begin_reading(self) -> int:
-        """Note that all that other processes did is being read; return which reading it is."""
-        self._readings += 1
-        return self._readings
-
-    def end_reading(self, reading: int) -> None:
-        """Note that what was done before that reading began is known now."""
+    def end_reading(self, reading: int, heads: Iterable[tuple[DeviceId, int]] = ()) -> None:
+        """Note that what was done before that reading began is known now, up to these heads."""
         self._sure = reading
+        self._desk.roster.end_reading(reading, heads)
 
     def found_out(self, unit_ids: Iterable[UnitId]) -> None:
         """Let phones come again whose welcome may have stood above what was found out just now.
 
-        They are those that said hello since all was known: the head of a stream may come here
-        before what it stands for, and the word that would tell may be lost.
+        The head of a stream may come here before what it stands for, and the word that would tell
+        may be lost. It is known of each phone whether it was so.
         """
         for unit_id in sorted(unit_ids):
             for device_id in tuple(self._here.get(unit_id, {})):
-                if self._hellos[device_id].reading >= self._sure and self._lane is not None:
+                if self._doubted(device_id) and self._lane is not None:
                     self._lane.close_device(device_id, Close.RESYNC)
 
     def found_mail(self, device_id: DeviceId, seq: int) -> None:
         """Let a phone come again whose welcome stood above a row that was found out just now."""
-        hello = self._hellos.get(device_id)
-        if hello is not None and hello.reading >= self._sure and self._lane is not None:
+        if self._doubted(device_id) and self._lane is not None:
             self._lane.overtaken(device_id, seq)
+
+    def _doubted(self, device_id: DeviceId) -> bool:
+        """Say whether a phone is here whose head at its hello was not all known, nor is it yet."""
+        hello = self._hellos.get(device_id)
+        return hello is not None and hello.doubt is not None and hello.doubt >= self._sure
 
     def resync(self) -> None:
         """Ask every phone to come again and take the state anew."""

@@ -14,6 +14,8 @@ class Roster:
         self._by_token: dict[bytes, Identity] = {}
         self._heads: dict[DeviceId, int] = {}
         self._crews: dict[UnitId, dict[MemberId, Member]] = {}
+        self._doubts: dict[DeviceId, int] = {}
+        self._readings = 0
 
     def load(
         self, identities: Iterable[tuple[bytes, Identity]], members: Iterable[Member]
@@ -23,7 +25,8 @@ class Roster:
         heads, self._heads = self._heads, {}
         for identity in self._by_token.values():
             device = identity.device_id
-            self._heads[device] = max(identity.head, heads.get(device, 0))
+            self._heads[device] = heads.get(device, 0)
+            self.found(device, identity.head)
         self._crews = {}
         for member in members:
             self._crews.setdefault(member.unit_id, {})[member.id] = member
@@ -50,8 +53,35 @@ class Roster:
         return self._heads.get(device_id, 0)
 
     def sealed(self, device_id: DeviceId, seq: int) -> None:
-        """Note that a phone's stream has grown."""
-        self._heads[device_id] = max(seq, self._heads.get(device_id, 0))
+        """Note that a phone's stream has grown by what is known here."""
+        if seq > self.head(device_id) + 1:
+            self._doubts[device_id] = self._readings
+        self._heads[device_id] = max(seq, self.head(device_id))
+
+    def found(self, device_id: DeviceId, seq: int) -> None:
+        """Take how far a phone's stream has come in the store, by what may not be known here."""
+        if seq > self.head(device_id):
+            self._doubts[device_id] = self._readings
+            self._heads[device_id] = seq
+
+    # Whether what heads stand for is known. --------------------------------------------------
+
+    def begin_reading(self) -> int:
+        """Note that all that other processes did is being read; return which reading it is."""
+        self._readings += 1
+        return self._readings
+
+    def end_reading(self, reading: int, heads: Iterable[tuple[DeviceId, int]] = ()) -> None:
+        """Note that what was done before that reading began is known now, up to these heads."""
+        self._doubts = {d: since for d, since in self._doubts.items() if since >= reading}
+        for device_id, seq in heads:
+            self._heads[device_id] = max(seq, self.head(device_id))
+
+    def doubt(self, device_id: DeviceId) -> int | None:
+        """Return after which reading a head came here that may stand above what is known."""
+        return self._doubts.get(device_id)
+
+    # Crews. ----------------------------------------------------------------------------------
 
     def crew(self, unit_id: UnitId) -> list[Member]:
         """Return the members of a unit."""

@@ -1,6 +1,6 @@
 """The figures of a load run: their names, what each means, and latencies put together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from dispatch.cli.calls import Post
@@ -42,6 +42,8 @@ COUNTS: Final[Mapping[str, str]] = {
     "incidents_repeated": "POSTs sent again under their key",
     "offers": "offers heard, each by each phone",
     "offered": "incidents of which a phone heard an offer",
+    "nobody_at_first": "incidents whose first search found nobody: no stage of offers counts them",
+    "unheard": "other incidents of which no phone heard an offer",
     "accepts": "accepts said",
     "tasks": "tasks heard",
     "commands_done": "commands answered with ok",
@@ -78,14 +80,23 @@ FIGURES: Final[Mapping[str, str]] = {
 """Every name that a threshold may have; a figure that was not measured is null in the report."""
 
 
-def latencies(posts: Sequence[Post], diaries: Sequence[Diary]) -> dict[str, Latency]:
-    """Return how long each stage took, over all load processes."""
+def latencies(
+    posts: Sequence[Post], diaries: Sequence[Diary], later: Container[str] = frozenset()
+) -> dict[str, Latency]:
+    """Return how long each stage took, over all load processes.
+
+    `later`: incidents for which the service had to search again before there was anybody to ask.
+    """
     found = {str(stage): Latency() for stage in STAGES}
     for diary in diaries:
         for stage, taken in diary.taken.items():
             found[stage].take(taken)
     firsts = first_offers(diaries)
-    heard = [(post, firsts[post.incident]) for post in posts if post.incident in firsts]
+    heard = [
+        (post, firsts[post.incident])
+        for post in posts
+        if post.incident in firsts and post.incident not in later
+    ]
     return found | {
         "post_to_answer": latency_of(post.answered_ms - post.sent_ms for post in posts),
         "post_to_written": latency_of(written - post.sent_ms for post, (written, _) in heard),
@@ -102,6 +113,12 @@ def first_offers(diaries: Iterable[Diary]) -> dict[str, tuple[float, float]]:
             ours = (written_ms - diary.skew_ms, heard_ms)
             found[iid] = min(found.get(iid, ours), ours)
     return found
+
+
+def unheard(posts: Sequence[Post], diaries: Sequence[Diary], later: Container[str]) -> int:
+    """Return of how many incidents no phone heard an offer, though there was somebody to ask."""
+    firsts = first_offers(diaries)
+    return sum(post.incident not in firsts and post.incident not in later for post in posts)
 
 
 def latency_figures(quantiles: Mapping[str, Quantiles]) -> dict[str, float | None]:

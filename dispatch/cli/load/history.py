@@ -58,6 +58,20 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[Entry]
 
 
+def searched_again(read: Mapping[str, History | str]) -> frozenset[str]:
+    """Return the incidents whose first search found nobody: their logs say so before any offer."""
+    return frozenset(
+        iid
+        for iid, found in read.items()
+        if isinstance(found, History) and _found_nobody(found.entries)
+    )
+
+
+def _found_nobody(entries: list[Entry]) -> bool:
+    told = [entry.type for entry in entries if entry.type in {"offered", "shortfall"}]
+    return told[:1] == ["shortfall"]
+
+
 def breaks(history: History) -> Iterator[str]:
     """Yield whatever is not as a log must be: gaps, and states that go backwards."""
     yield from _gaps(history.entries)

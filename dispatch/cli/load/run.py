@@ -12,8 +12,9 @@ from rich.console import Console
 
 from dispatch.cli.calls import Called, Caller
 from dispatch.cli.codes import Failure
-from dispatch.cli.load.figures import latencies, latency_figures
+from dispatch.cli.load.figures import first_offers, latencies, latency_figures, unheard
 from dispatch.cli.load.fleets import Fleets, added
+from dispatch.cli.load.history import searched_again
 from dispatch.cli.load.phone_file import placed, read_tokens
 from dispatch.cli.load.places import BesidePosts
 from dispatch.cli.load.processes import Processes
@@ -79,7 +80,8 @@ class Run:
                     diaries, dead = await fleets.stop()
             read = await site.histories(began, caller.acknowledged)
         proof = prove(diaries, read, caller.acknowledged)
-        return self._report(began, window, online, caller, diaries, dead, proof)
+        later = searched_again(read)
+        return self._report(began, window, online, caller, diaries, dead, proof, later)
 
     def _listen_to_ctrl_c(self) -> None:
         loop = asyncio.get_running_loop()
@@ -201,9 +203,10 @@ class Run:
         diaries: Sequence[Diary],
         dead: Sequence[str],
         proof: Proof,
+        later: frozenset[str],
     ) -> Report:
         total = added([diary.tally for diary in diaries])
-        taken = latencies(caller.posts, diaries)
+        taken = latencies(caller.posts, diaries, later)
         stages = {name: latency.quantiles() for name, latency in taken.items()}
         failures, online_after_s = connect_failures(total), all_online_s(diaries)
         figures: dict[str, float | None] = {
@@ -213,7 +216,9 @@ class Run:
             **latency_figures(stages),
             "phones": window.before.phones,
             "phones_online": online,
-            "offered": stages["post_to_received"].n,
+            "offered": len(first_offers(diaries)),
+            "nobody_at_first": len(later),
+            "unheard": unheard(caller.posts, diaries, later),
             "online_after_s": online_after_s,
             "connects_per_s": _over(window.before.phones, online_after_s),
             "connect_failures": sum(failures.values()),

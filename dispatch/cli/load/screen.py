@@ -1,13 +1,9 @@
 """A load run while it goes on: one live table on a terminal, nothing elsewhere."""
 
-from types import TracebackType
-from typing import Self
-
-from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from dispatch.cli.calls import Called
+from dispatch.cli.terminal import Terminal
 from dispatch.phone.diary import Tally
 from dispatch.phone.latency import Quantiles
 from schemas.base import Record
@@ -25,32 +21,12 @@ class Look(Record, frozen=True, kw_only=True):
     dead: int
 
 
-class Screen:
+class Screen(Terminal):
     """The run on one screen."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        """Take the screen, if there is one."""
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give it back."""
-        self._live.stop()
 
     def show(self, look: Look) -> None:
         """Show how it goes."""
-        if self._console.is_terminal:
-            self._live.update(table(look), refresh=True)
+        self.draw(lambda: table(look))
 
 
 def table(look: Look) -> Table:

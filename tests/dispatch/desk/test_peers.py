@@ -487,6 +487,25 @@ async def test_a_phone_that_was_welcomed_before_it_was_decided_need_not_come_aga
     assert there.station.lane.closed == []
 
 
+async def test_words_that_overtake_one_another_close_no_phone(
+    pair: tuple[Process, Process],
+) -> None:
+    """A decision made here by a version whose word is still under way: all heads were known."""
+    here, there = pair
+    for process in pair:
+        await process.peers.read_again()
+    there.bus.cut()
+    case = await here.station.open(0)
+    identity = await there.holds(case.offers[0].unit_id)
+    await there.station.accept(case)
+    assert there.desk.board.versions() == {case.incident.id: 2}
+    assert there.station.lane.closed == []
+    there.bus.heal()
+    await missed(here, there)
+    assert there.phones.head(identity.device_id) == 2
+    assert there.station.lane.closed == []
+
+
 async def test_a_word_that_cannot_be_done_is_read_instead(
     pair: tuple[Process, Process], joining: Wire
 ) -> None:

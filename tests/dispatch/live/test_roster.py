@@ -132,3 +132,39 @@ def test_members_are_taken_as_the_store_now_has_them() -> None:
     assert known.duty(ONE, MemberId("m1")) is Duty.PAUSED
     assert known.crew(UnitId("u4")) == [member(4, UnitId("u4"))]
     assert known.member(ONE, MemberId("m2")) == member(2)
+
+
+def test_a_head_that_is_read_may_stand_above_what_is_known() -> None:
+    """Until all is read again, by a reading that began after it came."""
+    known = roster()
+    known.end_reading(known.begin_reading())
+    known.begin_reading()
+    known.found(DeviceId("d1"), 9)
+    assert (known.head(DeviceId("d1")), known.doubt(DeviceId("d1"))) == (9, 2)
+    known.end_reading(2)
+    assert known.doubt(DeviceId("d1")) == 2
+    known.end_reading(known.begin_reading())
+    assert known.doubt(DeviceId("d1")) is None
+
+
+def test_a_head_that_grows_by_what_is_known_is_not_in_doubt() -> None:
+    """One that leaves a seq out is: somebody else knows what that stands for."""
+    known = Roster()
+    known.sealed(DeviceId("d1"), 1)
+    known.found(DeviceId("d1"), 1)
+    assert known.doubt(DeviceId("d1")) is None
+    known.sealed(DeviceId("d1"), 3)
+    assert known.doubt(DeviceId("d1")) == 0
+
+
+def test_heads_of_a_reading_that_is_whole_are_in_no_doubt() -> None:
+    """They were read before what they stand for; none goes back by them."""
+    known = roster()
+    known.end_reading(known.begin_reading(), [(DeviceId("d1"), 3), (DeviceId("d2"), 5)])
+    assert [known.head(DeviceId(d)) for d in ("d1", "d2")] == [7, 5]
+    assert [known.doubt(DeviceId(d)) for d in ("d1", "d2")] == [None, None]
+
+
+def test_heads_that_are_loaded_are_in_doubt() -> None:
+    """Cases may have been read before them; a phone without mail has nothing to doubt."""
+    assert [roster().doubt(DeviceId(d)) for d in ("d1", "d2")] == [0, None]

@@ -3,7 +3,13 @@
 import pytest
 
 from dispatch.cli.calls import Post
-from dispatch.cli.load.figures import FIGURES, first_offers, latencies, latency_figures
+from dispatch.cli.load.figures import (
+    FIGURES,
+    first_offers,
+    latencies,
+    latency_figures,
+    unheard,
+)
 from dispatch.phone.diary import Diary, Tally
 from dispatch.phone.latency import Latency, Quantiles, latency_of
 from dispatch.phone.witness import Stage
@@ -30,6 +36,15 @@ def test_the_stages_of_an_offer_follow_one_another() -> None:
     assert found["post_to_answer"].most_ms == 60.0
     assert [found[stage].most_ms for stage in ("post_to_written", "written_to_received")] == [30, 4]
     assert (found["post_to_received"].n, found["post_to_received"].most_ms) == (1, 34.0)
+
+
+def test_an_incident_without_anybody_to_ask_at_first_counts_in_no_stage_of_an_offer() -> None:
+    """It is no matter of speed; one that somebody should have heard of is counted."""
+    posts = [Post(iid, 1_000.0, 1_040.0) for iid in ("i1", "i2", "i3", "i4")]
+    diaries = [diary({"i1": (1_030.0, 1_034.0), "i2": (9_000.0, 9_004.0)})]
+    found = latencies(posts, diaries, later={"i2", "i3"})
+    assert (found["post_to_answer"].n, found["post_to_received"].n) == (4, 1)
+    assert unheard(posts, diaries, later={"i2", "i3"}) == 1
 
 
 def test_the_first_offer_of_all_processes_counts_by_our_own_clock() -> None:

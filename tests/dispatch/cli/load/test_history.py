@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dispatch.cli.load.history import Entry, History, Incident, breaks
+from dispatch.cli.load.history import Entry, History, Incident, breaks, searched_again
 from tests.fakes import START
 
 
@@ -57,3 +57,23 @@ def test_a_task_that_goes_back_is_found() -> None:
     """On the way after it had arrived."""
     broken = history(reached("arrived"), reached("en_route"))
     assert list(breaks(broken)) == ["task a1 went back to en_route"]
+
+
+def test_an_incident_is_searched_again_whose_log_tells_of_nobody_before_an_offer() -> None:
+    """One that is short of a second unit has been offered at once; one that was not read is not."""
+    at_once, later, never = (
+        history(*[(kind, {}) for kind in kinds])
+        for kinds in (
+            ["reported", "offered", "shortfall"],
+            ["reported", "ring_widened", "shortfall", "offered"],
+            ["reported", "shortfall"],
+        )
+    )
+    read: dict[str, History | str] = {
+        "i1": at_once,
+        "i2": later,
+        "i3": never,
+        "i4": "404",
+        "i5": history(),
+    }
+    assert searched_again(read) == {"i2", "i3"}
