@@ -1,14 +1,13 @@
 """What the demo shows: its stages while it starts, then one live screen."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from dispatch.cli.bridge import ClosedBridge
 from dispatch.cli.calls import Called
+from dispatch.cli.terminal import Terminal
 from dispatch.phone.process import FleetProgress
 from dispatch.store.ledger import Counts
 from geo.city import City
@@ -74,35 +73,18 @@ class Stages:
         )
 
 
-class Screen:
+class Screen(Terminal):
     """The run on one screen; a line now and then where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
+        super().__init__(console)
         self._said_s = -QUIET_S
-
-    def __enter__(self) -> Self:
-        """Take the screen."""
-        if self._console.is_terminal:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give it back."""
-        self._live.stop()
 
     def show(
         self, seconds: float | None, fleet: FleetProgress, counts: Counts, called: Called
     ) -> None:
         """Show the figures as they stand; `seconds` is None once no more calls come."""
-        if self._console.is_terminal:
-            self._live.update(_table(seconds, fleet, counts, called), refresh=True)
+        if self.draw(lambda: _table(seconds, fleet, counts, called)):
             return
         if seconds is not None and seconds - self._said_s >= QUIET_S:
             self._said_s = seconds
