@@ -16,9 +16,9 @@ async def main(dsn: str, roads: str | None) -> None:
     began, now = perf_counter(), SystemClock().now()
     connection = await asyncpg.connect(dsn)
     rows = [
-        await connection.fetch(sql.UNIT_ROWS, None, now),
-        await connection.fetch(sql.IDENTITIES, None, None),
-        await connection.fetch(sql.CREWS, None),
+        await connection.fetch(sql.UNIT_ROWS, now),
+        await connection.fetch(sql.IDENTITIES),
+        await connection.fetch(sql.CREWS),
         await connection.fetch(sql.KEYS),
         await connection.fetch(sql.ACTIVE_CASES),
     ]

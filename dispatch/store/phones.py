@@ -33,13 +33,16 @@ class PostgresPhones(Pools):
     async def identities(self, device_id: DeviceId | None = None) -> list[tuple[bytes, Identity]]:
         """Return every phone that may connect, or one, by the hash of each of its tokens."""
         with translated():
-            rows = await self._side.fetch(sql.IDENTITIES, None, device_id, timeout=30)
+            if device_id is None:
+                rows = await self._side.fetch(sql.IDENTITIES, timeout=30)
+            else:
+                rows = await self._side.fetch(sql.IDENTITIES_OF_DEVICE, device_id, timeout=30)
         return [(r["token_hash"], _identity(r)) for r in rows]
 
     async def identify(self, token_hash: bytes) -> Identity | None:
         """Return whose token this is; `None` is a look-up that says no."""
         with translated():
-            row = await self._side.fetchrow(sql.IDENTITIES, token_hash, None)
+            row = await self._side.fetchrow(sql.IDENTITY_OF_TOKEN, token_hash)
         return None if row is None else _identity(row)
 
     async def add_token(

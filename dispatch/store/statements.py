@@ -61,42 +61,42 @@ set lon = excluded.lon, lat = excluded.lat, acc_m = excluded.acc_m, at = exclude
 where p.at < excluded.at
 """
 
-UNIT_ROWS: Final = """
-with chosen as (
-    select * from unit where $1::text[] is null or id = any($1)
-)
+_UNIT_ROWS: Final = """
 select u.id, u.code, u.name, u.kind, u.juris, u.lon, u.lat, u.moves, u.capabilities, u.min_crew,
        u.fixed, u.disabled, u.offers, u.accepts,
        coalesce(m.on_duty, 0) as on_duty, coalesce(m.paused, 0) as paused,
        a.unit_id is not null as engaged, coalesce(o.ringing, 0) as ringing,
        coalesce(k.asked, 0) as asked, coalesce(w.pushable, 0) as pushable,
        p.lon as p_lon, p.lat as p_lat, p.acc_m, p.at
-from chosen u
+from unit u
 left join (
     select unit_id, count(*) filter (where duty = 'on') as on_duty,
            count(*) filter (where duty = 'paused') as paused
-    from member where $1::text[] is null or unit_id = any($1) group by 1
+    from member where {rows} group by 1
 ) m on m.unit_id = u.id
 left join assignment a on a.unit_id = u.id and a.ended_at is null
 left join (
     select unit_id, count(*) filter (where state = 'open') as ringing
-    from offer where state in ('open', 'lapsed') group by 1
+    from offer where {rows} and state in ('open', 'lapsed') group by 1
 ) o on o.unit_id = u.id
 left join (
     select unit_id, count(*) as asked from offer
-    where sent_at > $2::timestamptz - interval '24 hours' group by 1
+    where {rows} and sent_at > $1::timestamptz - interval '24 hours'
+    group by 1
 ) k on k.unit_id = u.id
 left join (
     select d.unit_id, count(*) as pushable from device d join member m on m.id = d.member_id
-    where d.push_to is not null and d.revoked_at is null and m.duty = 'on'
-        and ($1::text[] is null or d.unit_id = any($1))
+    where {phones} and d.push_to is not null and d.revoked_at is null and m.duty = 'on'
     group by 1
 ) w on w.unit_id = u.id
 left join position p on p.unit_id = u.id
+where {units}
 order by u.id
 """
-
-IDENTITIES: Final = """
+_CREWS: Final = """
+select id, unit_id, name, leader, duty, consent from member where {rows} order by unit_id, id
+"""
+_IDENTITIES: Final = """
 select t.hash as token_hash, t.expires_at, t.unused, d.id, d.unit_id, d.member_id, u.juris,
        d.head, d.acked, d.push_kind, d.push_to
 from (
@@ -106,15 +106,23 @@ from (
     select hash, device_id, expires_at, not used from device_token
 ) t
 join device d on d.id = t.device_id join unit u on u.id = d.unit_id
-where d.revoked_at is null and ($1::bytea is null or t.hash = $1)
-    and ($2::text is null or d.id = $2)
+where d.revoked_at is null and {rows}
 """
+
+# Who wants all and who wants some ask differently: of one question for both, PostgreSQL would read
+# the whole table, and compare each row with everything that is asked for.
+UNIT_ROWS: Final = _UNIT_ROWS.format(units="true", rows="true", phones="true")
+UNIT_ROWS_OF: Final = _UNIT_ROWS.format(
+    units="u.id = any($2)", rows="unit_id = any($2)", phones="d.unit_id = any($2)"
+)
+CREWS: Final = _CREWS.format(rows="true")
+CREWS_OF: Final = _CREWS.format(rows="unit_id = any($1)")
+IDENTITIES: Final = _IDENTITIES.format(rows="true")
+IDENTITY_OF_TOKEN: Final = _IDENTITIES.format(rows="t.hash = $1")
+IDENTITIES_OF_DEVICE: Final = _IDENTITIES.format(rows="d.id = $1")
+
 ADD_TOKEN: Final = "select add_token($1, $2, $3, $4)"  # noqa: S105 - a statement
 USE_TOKEN: Final = "select use_token($1, $2, $3)"  # noqa: S105 - a statement
-CREWS: Final = """
-select id, unit_id, name, leader, duty, consent from member
-where $1::text[] is null or unit_id = any($1) order by unit_id, id
-"""
 KEYS: Final = "select id, name, role, juris, hash from api_key where revoked_at is null"
 
 ACTIVE_CASES: Final = """

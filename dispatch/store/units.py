@@ -40,13 +40,19 @@ class PostgresUnits(Pools):
     ) -> list[UnitRow]:
         """Return units with all that decides whether they may be asked."""
         with translated():
-            rows = await self._side.fetch(sql.UNIT_ROWS, unit_ids, now, timeout=30)
+            if unit_ids is None:
+                rows = await self._side.fetch(sql.UNIT_ROWS, now, timeout=30)
+            else:
+                rows = await self._side.fetch(sql.UNIT_ROWS_OF, now, unit_ids, timeout=30)
         return [_unit_row(r) for r in rows]
 
     async def crews(self, unit_ids: Sequence[UnitId] | None = None) -> list[Member]:
         """Return the members of units, without their telephone numbers."""
         with translated():
-            rows = await self._side.fetch(sql.CREWS, unit_ids, timeout=30)
+            if unit_ids is None:
+                rows = await self._side.fetch(sql.CREWS, timeout=30)
+            else:
+                rows = await self._side.fetch(sql.CREWS_OF, unit_ids, timeout=30)
         return [
             Member(
                 id=MemberId(r["id"]),
