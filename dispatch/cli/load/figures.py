@@ -115,6 +115,12 @@ def first_offers(diaries: Iterable[Diary]) -> dict[str, tuple[float, float]]:
     return found
 
 
+def offered(posts: Sequence[Post], diaries: Sequence[Diary]) -> int:
+    """Return of how many incidents of this run a phone heard an offer, sooner or later."""
+    firsts = first_offers(diaries)
+    return sum(post.incident in firsts for post in posts)
+
+
 def unheard(posts: Sequence[Post], diaries: Sequence[Diary], later: Container[str]) -> int:
     """Return of how many incidents no phone heard an offer, though there was somebody to ask."""
     firsts = first_offers(diaries)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dispatch.cli.calls import Called, Caller
 from dispatch.cli.codes import Failure
-from dispatch.cli.load.figures import first_offers, latencies, latency_figures, unheard
+from dispatch.cli.load.figures import latencies, latency_figures, offered, unheard
 from dispatch.cli.load.fleets import Fleets, added
 from dispatch.cli.load.history import searched_again
 from dispatch.cli.load.phone_file import placed, read_tokens
@@ -216,7 +216,7 @@ class Run:
             **latency_figures(stages),
             "phones": window.before.phones,
             "phones_online": online,
-            "offered": len(first_offers(diaries)),
+            "offered": offered(caller.posts, diaries),
             "nobody_at_first": len(later),
             "unheard": unheard(caller.posts, diaries, later),
             "online_after_s": online_after_s,

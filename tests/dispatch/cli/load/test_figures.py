@@ -8,6 +8,7 @@ from dispatch.cli.load.figures import (
     first_offers,
     latencies,
     latency_figures,
+    offered,
     unheard,
 )
 from dispatch.phone.diary import Diary, Tally
@@ -45,6 +46,13 @@ def test_an_incident_without_anybody_to_ask_at_first_counts_in_no_stage_of_an_of
     found = latencies(posts, diaries, later={"i2", "i3"})
     assert (found["post_to_answer"].n, found["post_to_received"].n) == (4, 1)
     assert unheard(posts, diaries, later={"i2", "i3"}) == 1
+
+
+def test_of_incidents_those_count_that_this_run_called_in() -> None:
+    """Phones hear of others too, where a run follows another."""
+    posts = [Post("i1", 1_000.0, 1_040.0), Post("i2", 2_000.0, 2_060.0)]
+    diaries = [diary({"i1": (1_030.0, 1_034.0), "earlier": (500.0, 504.0)})]
+    assert offered(posts, diaries) == 1
 
 
 def test_the_first_offer_of_all_processes_counts_by_our_own_clock() -> None:
