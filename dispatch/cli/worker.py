@@ -34,7 +34,8 @@ WS_FRAME_MAX: Final = 64 * 1024
 GC_THRESHOLDS: Final = (25_000, 200, 1000)
 """Defaults stop the loop for up to 968 ms in a reconnect storm, these for 10 to 20 (bench/gateway).
 
-The young ones cost 0.5 us each to look at; the older ones are looked at after 5 million."""
+The young ones cost 0.5 us each to look at; the older ones are looked at after 5 million. Until all
+is read that stays, none are: a whole city would be walked through a dozen times."""
 GRACE_S: Final = 5
 
 
@@ -44,6 +45,7 @@ GRACE_S: Final = 5
 @click.option("--berth", default=ALONE)
 def worker(fd: int, parent: int, berth: str) -> None:
     """Serve an inherited port until SIGTERM."""
+    gc.disable()
     end_with(parent)
     configure_log()
     settings = read(os.environ)
@@ -90,6 +92,7 @@ async def _work(settings: Settings, fd: int, berth: str) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        gc.enable()
         serving = asyncio.create_task(server.serve([port]))
         beating = asyncio.create_task(pulse.run())
         await _first(serving, told)
