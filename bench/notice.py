@@ -12,11 +12,11 @@ import numpy as np
 
 from bench.harness.child import Child
 from bench.harness.crowd import crowd, dialled
+from bench.harness.incidents import body_at
 from bench.harness.result import Found, Mark, Row, ratio
 from bench.harness.running import SEED, Running, running
 from dispatch.clock import SystemClock
 from geo.city.city import IncidentPlace
-from geo.point import Point
 
 MOST_S: Final = 250.0
 UNITS: Final = 23_334
@@ -169,7 +169,7 @@ async def _call(
     """Call in incidents until a task is done; where nobody is free at once there is no offer."""
     while not until.done():
         next_at = perf_counter() + CALL_EVERY_S
-        answer = await _post(load, "/v1/incidents", _incident(next(places).point))
+        answer = await _post(load, "/v1/incidents", body_at(next(places).point))
         if answer["offers"]:
             opened[answer["id"]] = datetime.fromisoformat(answer["opened_at"]).timestamp() * 1000
         await asyncio.sleep(max(0.0, next_at - perf_counter()))
@@ -187,16 +187,6 @@ async def _notice(load: Load, phones: int) -> Sent:
         heard = load.talkers.ask("notice", nid=notice["id"])
     first_s, last_s = ((heard[name] - began_ms) / 1000 for name in ("first", "last"))
     return Sent(heard["phones"], first_s, last_s)
-
-
-def _incident(place: Point) -> dict[str, object]:
-    return {
-        "kind": "theft",
-        "priority": 3,
-        "title": "bench",
-        "drill": False,
-        "position": {"lon": place.lon, "lat": place.lat, "datum": "wgs84"},
-    }
 
 
 async def _post(load: Load, path: str, body: dict[str, object]) -> dict[str, Any]:

@@ -16,19 +16,16 @@ from bench.harness.child import child, pss_kb
 from bench.harness.extract import extract
 from bench.harness.family import postmaster
 from bench.harness.homes import homes
+from bench.harness.incidents import context, incident
 from bench.harness.result import Found, Mark, Row, ratio
 from bench.harness.serving import SEED, Serving, database, folder, put, serving
 from dispatch.clock import SystemClock
 from dispatch.core.commands import Open
 from dispatch.core.decide import open_case
-from dispatch.core.decision import Actor, Context
-from dispatch.core.plans import plan_for
-from dispatch.live.field import FleetField
 from dispatch.live.fleet import Fleet
 from dispatch.store.postgres import PostgresStore
 from geo.city import City
 from geo.city.build import build
-from geo.datum import Datum
 from geo.eta import StraightLine
 from geo.osm import read
 from geo.point import Point
@@ -36,9 +33,6 @@ from geo.roads.build import Source
 from geo.roads.build import build as build_roads
 from geo.roads.file import save
 from geo.roads.graph import RoadGraph
-from schemas.base import IncidentId
-from schemas.incident import Incident, Status
-from schemas.plan import IncidentKind
 
 MOST_S: Final = 240.0
 SAMPLE: Final = "porto"
@@ -47,7 +41,6 @@ UNITS: Final = 23_334
 OPEN: Final = 1_000
 STARTS: Final = 5
 AT_ONCE: Final = 8
-ACTOR: Final = Actor(by="bench", via="bench")
 READY: Final = "kapok serve until it is ready"
 FLOOR: Final = "PostgreSQL, and a bare process that reads the same rows and roads"
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -190,9 +183,9 @@ async def open_some(dsn: str, city: City, count: int) -> None:
 
         async def one(place: Point) -> None:
             async with places:
-                incident = _incident(clock, city, place)
+                begun = incident(clock, city, place)
                 decided = open_case(
-                    Open(incident=incident, trusted=True), _context(clock, fleet, incident)
+                    Open(incident=begun, trusted=True), context(clock, fleet, begun)
                 )
                 await store.commit(decided, None, None, clock.now())
                 fleet.fold(decided.entries)
@@ -200,35 +193,3 @@ async def open_some(dsn: str, city: City, count: int) -> None:
         await asyncio.gather(*map(one, at))
     finally:
         await store.close()
-
-
-def _incident(clock: SystemClock, city: City, place: Point) -> Incident:
-    now, plan = clock.now(), plan_for(IncidentKind.THEFT, 3)
-    return Incident(
-        id=IncidentId(clock.new_id()),
-        kind=IncidentKind.THEFT,
-        priority=3,
-        lon=place.lon,
-        lat=place.lat,
-        given_lon=place.lon,
-        given_lat=place.lat,
-        given_datum=Datum.WGS84,
-        juris=city.jurisdictions[0].path,
-        title="bench",
-        status=Status.REPORTED,
-        called_at=now,
-        opened_at=now,
-        needs=plan.needs,
-        ring_s=plan.ring_s,
-    )
-
-
-def _context(clock: SystemClock, fleet: Fleet, incident: Incident) -> Context:
-    now = clock.now()
-    return Context(
-        now=now,
-        actor=ACTOR,
-        plan=plan_for(incident.kind, incident.priority),
-        field=FleetField(fleet, Point(incident.lon, incident.lat), now.timestamp()),
-        new_id=clock.new_id,
-    )

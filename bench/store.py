@@ -13,27 +13,22 @@ from typing import Final, NamedTuple
 import asyncpg
 import numpy as np
 
+from bench.harness.incidents import context, incident
 from bench.harness.result import Found, Row, ratio
 from bench.harness.serving import database
 from dispatch.cli.city import register
 from dispatch.clock import SystemClock
 from dispatch.core.commands import Accept, Open
 from dispatch.core.decide import decide, open_case
-from dispatch.core.decision import Actor, Context
-from dispatch.core.plans import plan_for
-from dispatch.live.field import FleetField
+from dispatch.core.decision import Context
 from dispatch.live.fleet import Fleet
 from dispatch.ports import StaleCase, UnitTaken
 from dispatch.store.postgres import PostgresStore
 from dispatch.store.registry import registry
 from geo.city import City
 from geo.city.build import build
-from geo.datum import Datum
 from geo.eta import StraightLine
-from geo.point import Point
-from schemas.base import IncidentId
-from schemas.incident import Case, Incident, Status
-from schemas.plan import IncidentKind
+from schemas.incident import Case, Incident
 
 MOST_S: Final = 60.0
 UNITS: Final = 2_000
@@ -45,7 +40,6 @@ AT_ONCE: Final = 8
 RIVALS: Final = 8
 QUEUE: Final = 1_000
 CLAIM: Final = 100
-ACTOR: Final = Actor(by="bench", via="bench")
 RATE_S: Final = 2.0
 
 Step = Callable[[], Awaitable[object]]
@@ -151,8 +145,8 @@ class Decisions:
 
     async def open(self) -> float:
         """Open an incident near some unit; the first units are asked in the same commit."""
-        incident = self._incident()
-        decision = open_case(Open(incident=incident, trusted=True), self._context(incident))
+        begun = self._incident()
+        decision = open_case(Open(incident=begun, trusted=True), self._context(begun))
         began = perf_counter_ns()
         await self._bench.store.commit(decision, None, None, self._bench.clock.now())
         taken = (perf_counter_ns() - began) / 1e6
@@ -194,39 +188,12 @@ class Decisions:
         return len(found) - len(lost)
 
     def _incident(self) -> Incident:
-        clock, units = self._bench.clock, self._bench.city.units
+        units = self._bench.city.units
         home = units[int(self._dice.integers(len(units)))].home
-        now = clock.now()
-        plan = plan_for(IncidentKind.THEFT, 3)
-        return Incident(
-            id=IncidentId(clock.new_id()),
-            kind=IncidentKind.THEFT,
-            priority=3,
-            lon=home.lon,
-            lat=home.lat,
-            given_lon=home.lon,
-            given_lat=home.lat,
-            given_datum=Datum.WGS84,
-            juris=self._bench.city.jurisdictions[0].path,
-            title="bench",
-            status=Status.REPORTED,
-            called_at=now,
-            opened_at=now,
-            needs=plan.needs,
-            ring_s=plan.ring_s,
-        )
+        return incident(self._bench.clock, self._bench.city, home)
 
-    def _context(self, incident: Incident) -> Context:
-        clock = self._bench.clock
-        now = clock.now()
-        place = Point(incident.lon, incident.lat)
-        return Context(
-            now=now,
-            actor=ACTOR,
-            plan=plan_for(incident.kind, incident.priority),
-            field=FleetField(self._bench.fleet, place, now.timestamp()),
-            new_id=clock.new_id,
-        )
+    def _context(self, about: Incident) -> Context:
+        return context(self._bench.clock, self._bench.fleet, about)
 
 
 async def commits_per_s(bench: Bench) -> float:

@@ -1,151 +1,13 @@
 """A phone of the whole service, by socket and by HTTP at once."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
 
-import httpx
 import msgspec
 import pytest
-import pytest_asyncio
-import uvicorn
-from websockets.asyncio.client import ClientConnection, connect
 
-from dispatch.auth import Role, token_hash
-from dispatch.cli.city import IssuedPhone, register
-from dispatch.clock import SystemClock, new_token
-from dispatch.gateway import UnitProtocol
-from dispatch.settings import read
-from dispatch.store.registry import registry
-from dispatch.wiring import Service, service
-from schemas.base import KeyId
-from schemas.wire import SUBPROTOCOL
-from tests.cities import small_city
+from tests.e2e.town import PATIENCE_S, WHO, Town, hear
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.e2e, pytest.mark.postgres]
-
-PATIENCE_S: Final = 20.0
-KEY: Final = new_token("kk")
-UNITS: Final = 20
-
-
-class Town:
-    """A running service with its phones."""
-
-    def __init__(self, running: Service, port: int, phones: list[IssuedPhone]) -> None:
-        self.running, self.port, self.phones = running, port, phones
-        self.clock = SystemClock()
-        self.stack = AsyncExitStack()
-        self.http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
-
-    async def socket(self, phone: IssuedPhone, **hello: Any) -> ClientConnection:
-        """Open a phone's socket and say hello."""
-        line = await self.stack.enter_async_context(
-            connect(
-                f"ws://127.0.0.1:{self.port}/v1/ws/unit",
-                subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
-                compression=None,
-                proxy=None,
-                ping_interval=None,
-                close_timeout=0.2,
-            )
-        )
-        said = {"t": "hello", "tok": phone.token, "datum": "wgs84", "ts": 1, "inst": "run-1"}
-        await line.send(msgspec.json.encode(said | hello).decode())
-        return line
-
-    async def call(self, near: IssuedPhone) -> Any:
-        """Open an incident at a phone's post."""
-        response = await self.http.post(
-            "/v1/incidents",
-            json={
-                "kind": "theft",
-                "priority": 2,
-                "position": {"lon": near.lon, "lat": near.lat, "datum": "wgs84"},
-                "title": "有人偷电瓶",
-                "drill": False,
-                "needs": [{}],
-            },
-            headers={"Authorization": f"Bearer {KEY}", "Idempotency-Key": self.clock.new_id()},
-        )
-        assert response.status_code == 201, response.text
-        return response.json()
-
-    async def ask(self, phone: IssuedPhone, what: str, **more: Any) -> Any:
-        """Ask the twin, as a phone."""
-        token = more.pop("token", phone.token)
-        headers = {"Authorization": f"Bearer {token}", "Kapok-Datum": "wgs84", **more}
-        response = await self.http.get(f"/v1/device/{what}", headers=headers)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    async def post(self, phone: IssuedPhone, *frames: Any) -> list[Any]:
-        """Post frames; return their replies."""
-        response = await self.http.post(
-            "/v1/device/messages",
-            json={"frames": list(frames)},
-            headers={"Authorization": f"Bearer {phone.token}", "Kapok-Datum": "wgs84"},
-        )
-        assert response.status_code == 200, response.text
-        replies: list[Any] = response.json()["replies"]
-        return replies
-
-    def phone_of(self, unit: str) -> IssuedPhone:
-        """Return the phone of a unit."""
-        return next(phone for phone in self.phones if phone.unit == unit)
-
-    def yes(self, oid: str) -> dict[str, Any]:
-        """Return the tap on yes."""
-        at = self.clock.now().timestamp() * 1000
-        command = self.clock.new_id()
-        return {"t": "offer.reply", "id": command, "oid": oid, "rev": 1, "at": at, "r": "accept"}
-
-
-async def hear(line: ClientConnection, kind: str) -> Any:
-    """Listen until a frame of a kind comes."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            frame = msgspec.json.decode(await line.recv())
-            if frame["t"] == kind:
-                return frame
-
-
-@asynccontextmanager
-async def served(running: Service) -> AsyncIterator[int]:
-    """Serve on a free port; yield it."""
-    config = uvicorn.Config(
-        running.app,
-        ws=UnitProtocol,
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await server.startup(sockets=[listener])
-        yield listener.getsockname()[1]
-        await running.hub.drain(PATIENCE_S)
-        await server.shutdown(sockets=[listener])
-
-
-@pytest_asyncio.fixture
-async def town(database: str) -> AsyncIterator[Town]:
-    """Twenty units on duty, each with a phone; apps called `mini` need 2.0."""
-    async with registry(database) as registered:
-        clock = SystemClock()
-        phones = await register(registered, small_city(UNITS), UNITS, clock.new_id, lambda *_: None)
-        await registered.put_key(KeyId("k1"), "test", Role.DISPATCHER, "gz", token_hash(KEY))
-    settings = read({"KAPOK_OLDEST_APPS": "mini=2.0"})
-    async with service(database, settings) as running, served(running) as port:
-        here = Town(running, port, phones)
-        async with here.http, here.stack:
-            yield here
 
 
 async def test_an_accept_by_http_beside_a_half_open_socket(town: Town) -> None:
@@ -249,9 +111,7 @@ async def test_positions_by_http_move_the_unit(town: Town) -> None:
     headers = {"Authorization": f"Bearer {phone.token}"}
     stored = await town.http.post("/v1/device/location", json=body, headers=headers)
     assert stored.json() == {"stored": 1}
-    seen = await town.http.get(
-        f"/v1/units/{phone.unit}", headers={"Authorization": f"Bearer {KEY}"}
-    )
+    seen = await town.http.get(f"/v1/units/{phone.unit}", headers=WHO)
     assert seen.json()["position"]["lon"] == pytest.approx(phone.lon + 0.0005, abs=1e-6)
     off = {"t": "duty", "id": town.clock.new_id(), "s": "off"}
     assert (await town.post(phone, off))[0]["t"] == "ok"

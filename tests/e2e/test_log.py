@@ -2,19 +2,14 @@
 
 import io
 import json
-from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
 import pytest
-import structlog
 
 from dispatch.desk.queues import Queues
 from dispatch.store.postgres import PostgresStore
-from dispatch.telemetry import configure_log
-from tests.e2e.test_device import KEY, Town, hear, town
-
-__all__ = ["town"]  # a fixture
+from tests.e2e.town import KEY, WHO, Town, hear
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.e2e, pytest.mark.postgres]
 
@@ -23,15 +18,6 @@ NAME = "欧阳静怡"
 TEXT = f"{NAME}在河边求救，电话{TEL}"
 NEVER_ISSUED = "kd_never-issued-to-anybody-0123456789"
 STAGES = ("committed", "written", "acked", "accepted")
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes for one test."""
-    file = io.StringIO()
-    configure_log(file)
-    yield file
-    structlog.reset_defaults()
 
 
 async def told(town: Town) -> str:
@@ -69,7 +55,7 @@ async def lived(town: Town) -> list[str]:
     await town.http.post(
         "/v1/notices",
         json={"level": "warn", "text": TEXT, "drill": False},
-        headers={"Authorization": f"Bearer {KEY}", "Idempotency-Key": town.clock.new_id()},
+        headers={**WHO, "Idempotency-Key": town.clock.new_id()},
     )
     notice = await hear(other, "notice")
     await other.send(msgspec.json.encode({"t": "ack", "ack": notice["seq"]}).decode())

@@ -1,31 +1,28 @@
 """A notice over the whole service: sent by REST, heard on real sockets, replayed, taken back."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 import pytest
 import pytest_asyncio
-import uvicorn
 from httpx import AsyncClient
 from websockets.asyncio.client import connect
 
 from dispatch.auth import token_hash
 from dispatch.cli.city import IssuedPhone, register
 from dispatch.clock import SystemClock
-from dispatch.gateway.protocol import UnitProtocol
 from dispatch.phone.news import Noticed, NoticeEnded, Welcomed
 from dispatch.phone.session import Card, Memory, Session
 from dispatch.store.registry import registry
-from dispatch.wiring import service
 from schemas.base import KeyId, ms
 from schemas.wire import SUBPROTOCOL, NoticeRead
 from tests.cities import small_city
 from tests.fakes import ManualClock
+from tests.serving import served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.asyncio]
 PATIENCE_S: Final = 20.0
@@ -125,28 +122,6 @@ class City:
                 await asyncio.sleep(0.02)
 
 
-@asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
-    """Serve an application on loopback; yield its address."""
-    config = uvicorn.Config(
-        app,
-        ws=UnitProtocol,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        log_level="critical",
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await server.startup(sockets=[listener])
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            await server.shutdown(sockets=[listener])
-
-
 @pytest_asyncio.fixture
 async def city(database: str) -> AsyncIterator[City]:
     """Twenty phones, one dispatcher, one service."""
@@ -156,8 +131,7 @@ async def city(database: str) -> AsyncIterator[City]:
         )
         await registered.put_key(KeyId("k1"), "desk", "dispatcher", "gz", token_hash(TOKEN))
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(service(database))
-        url = await stack.enter_async_context(served(running.app))
+        _, url = await stack.enter_async_context(served(database))
         headers = {"Authorization": f"Bearer {TOKEN}"}
         api = await stack.enter_async_context(AsyncClient(base_url=url, headers=headers))
         yield City(url, issued, api, stack)

@@ -3,54 +3,17 @@
 import asyncio
 import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
-import structlog
 
-from dispatch.telemetry import configure_log
-from tests.e2e.test_device import KEY, PATIENCE_S, Town, hear, town
-
-__all__ = ["town"]  # a fixture
+from tests.e2e.town import PATIENCE_S, WHO, Town, hear
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.e2e, pytest.mark.postgres]
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-WHO = {"Authorization": f"Bearer {KEY}"}
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes for one test."""
-    file = io.StringIO()
-    configure_log(file)
-    yield file
-    structlog.reset_defaults()
-
-
-async def opened(town: Town) -> Any:
-    """Open an incident at the first phone's post, under the id."""
-    near = town.phones[0]
-    response = await town.http.post(
-        "/v1/incidents",
-        json={
-            "kind": "theft",
-            "priority": 2,
-            "position": {"lon": near.lon, "lat": near.lat, "datum": "wgs84"},
-            "title": "有人偷电瓶",
-            "drill": False,
-            "needs": [{}],
-        },
-        headers={
-            **WHO,
-            "Idempotency-Key": town.clock.new_id(),
-            "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
-        },
-    )
-    assert response.headers["Kapok-Trace"] == TRACE
-    return response.json()
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 
 async def timeline(town: Town, incident: str) -> list[Any]:
@@ -85,7 +48,9 @@ async def test_a_request_is_followed_to_the_phone_and_back(lines: io.StringIO, t
     """In its answer, the log, the timeline and the feed; and what the phone did under its own."""
     feed = asyncio.create_task(followed(town, "", 3))
     await asyncio.sleep(0.1)
-    case = await opened(town)
+    answered = await town.answered(town.phones[0], traceparent=PARENT)
+    assert answered.headers["Kapok-Trace"] == TRACE
+    case = answered.json()
     phone = town.phone_of(case["offers"][0]["unit_id"])
     first = await timeline(town, case["id"])
     assert {line["trace"] for line in first} == {TRACE}
