@@ -1,95 +1,37 @@
 """All units in memory: what the store says, what phones say, what the desk asks."""
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.structs import replace
 
-from dispatch.core.events import Entry, Event
+from dispatch.core.events import Event
 from dispatch.core.fixes import Fix
 from dispatch.core.matching import Reason
 from dispatch.live.checkpoint import KEPT_S
-from dispatch.live.fleet import GRACE_S, Fleet
+from dispatch.live.fleet import Fleet
 from dispatch.live.ground import FRESH_S
 from dispatch.ports import UnitStates
-from geo.eta import Moves, Quality, StraightLine
+from geo.eta import Moves, Quality
 from geo.point import Box, Point
 from geo.road_eta import RoadNetwork
-from schemas.base import UnitId
 from schemas.incident import OfferState
 from schemas.plan import Need
-from schemas.unit import Capability, Link, Position, Unit, UnitKind, UnitRow, UnitState
-from tests.fakes import START
+from schemas.unit import Capability, Link, UnitRow, UnitState
+from tests.dispatch.live.units import (
+    LATER_S,
+    NOW_S,
+    SCENE,
+    STEP,
+    entry,
+    fix,
+    fleet,
+    found,
+    position,
+    row,
+    uid,
+)
 from tests.geo.net import net
-
-NOW_S: Final = START.timestamp()
-LATER_S: Final = NOW_S + GRACE_S
-SCENE: Final = Point(113.27, 23.13)
-ANYBODY: Final = Need()
-STEP: Final = 0.0005
-"""About 50 m to the east."""
-
-
-def uid(number: int) -> UnitId:
-    """Return the id of unit n."""
-    return UnitId(f"u{number}")
-
-
-def row(number: int, *, lon: float = SCENE.lon, on_duty: int = 1, **facts: Any) -> UnitRow:
-    """Return unit n at the scene; facts of the unit, or of its row."""
-    of_row = {k: facts.pop(k) for k in list(facts) if k in UnitRow.__struct_fields__}
-    unit = Unit(
-        id=uid(number),
-        code=f"U{number}",
-        name=f"单元 {number}",
-        kind=UnitKind.VILLAGE,
-        juris="gz",
-        lon=lon,
-        lat=SCENE.lat,
-    )
-    return UnitRow(unit=replace(unit, **facts), on_duty=on_duty, **of_row)
-
-
-def fleet(*rows: UnitRow) -> Fleet:
-    """Return a fleet as it is after a start."""
-    loaded = Fleet(StraightLine())
-    loaded.load(rows, NOW_S)
-    return loaded
-
-
-def fix(at_s: float = NOW_S, lon: float = SCENE.lon, acc_m: float = 5.0) -> Fix:
-    """Return a position at an instant."""
-    return Fix(lon=lon, lat=SCENE.lat, acc_m=acc_m, at_s=at_s)
-
-
-def position(number: int, at_s: float, lon: float) -> Position:
-    """Return a position as the store keeps it."""
-    at = datetime.fromtimestamp(at_s, UTC)
-    return Position(unit_id=uid(number), lon=lon, lat=SCENE.lat, acc_m=5.0, at=at)
-
-
-def entry(event: Event, number: int | None = 1, **data: Any) -> Entry:
-    """Return a committed line about unit n."""
-    unit_id = None if number is None else uid(number)
-    return Entry(type=event, by="engine", via="engine", at=START, unit_id=unit_id, data=data)
-
-
-def found(
-    units: Fleet,
-    need: Need = ANYBODY,
-    ring_s: int = 300,
-    excluded: frozenset[UnitId] = frozenset(),
-    now_s: float = NOW_S,
-    **more: int,
-) -> tuple[list[UnitId], dict[Reason, int]]:
-    """Return who may be asked at the scene, in order, and how many may not."""
-    answer = units.find(units.reach(SCENE, now_s), need, ring_s, excluded, now_s, **more)
-    return [c.unit_id for c in answer.candidates], answer.left_out
-
 
 # What the store says. ----------------------------------------------------------------------------
 
@@ -387,195 +329,11 @@ def test_a_position_is_kept_when_it_was_not_for_a_minute() -> None:
 # What the desk asks. -----------------------------------------------------------------------------
 
 
-def test_an_eta_is_from_where_the_unit_stands() -> None:
-    """From its fresh fix, else from its home post; too far is never."""
-    units = fleet(row(1), row(2), row(3, lon=SCENE.lon + 1))
-    units.fix(uid(2), fix(NOW_S, SCENE.lon + STEP))
-    here, near, far = units.reach(SCENE, NOW_S).eta_s
-    assert here == pytest.approx(30.0)
-    assert near == pytest.approx(30.0 + 51.2 * 1.3 / 1.4, abs=0.3)
-    assert far == float("inf")
-    assert units.reach(SCENE, NOW_S, limit_s=40.0).eta_s[1] == float("inf")
-
-
-def test_a_unit_is_at_home_again_when_its_fix_is_old() -> None:
-    """For a search at any instant, be it before the last one."""
-    units = fleet(row(1), row(2, lon=SCENE.lon + 1))
-    units.fix(uid(1), fix(NOW_S, SCENE.lon + 1))
-    units.fix(uid(2), fix(NOW_S + 5))
-    units.connected(uid(1), +1)
-    units.connected(uid(2), +1)
-    first, both, second = [uid(2)], [uid(1), uid(2)], [uid(1)]
-    late_s = NOW_S + FRESH_S
-    for at_s, there in ((0, first), (1, both), (6, second), (1, both), (0, first)):
-        assert sorted(found(units, now_s=late_s + at_s)[0]) == there
-
-
-def test_positions_are_worked_off_before_a_search_or_sooner() -> None:
-    """Where a model has work with them; a straight line has none."""
-    units = fleet(row(1))
-    units.fix(uid(1), fix())
-    assert units.settle() == 0
-
-    roads = Fleet(RoadNetwork(net(((0, 0), (1, 0), (2, 0)))))
-    roads.warm()
-    roads.load([row(1), row(2)], NOW_S)
-    assert (roads.settle(), roads.settle()) == (2, 0)
-    roads.fix(uid(1), fix(lon=SCENE.lon + STEP))
-    assert found(roads)[0] == [uid(2), uid(1)]
-    assert roads.settle() == 0
-
-
-def test_an_answer_by_road_says_so() -> None:
-    """Off the net it is a straight line's as a whole, and says that."""
-    roads = Fleet(RoadNetwork(net(((0, 0), (1, 0), (2, 0)))))
-    roads.load([row(1), row(2, lon=SCENE.lon + 0.1)], NOW_S)
-    beyond = Point(SCENE.lon + 0.1, SCENE.lat)
-    for place, quality, unit in (
-        (SCENE, Quality.NETWORK, uid(1)),
-        (beyond, Quality.STRAIGHT_LINE, uid(2)),
-    ):
-        near = roads.reach(place, NOW_S)
-        first, *others = roads.find(near, ANYBODY, 300, frozenset(), NOW_S).candidates
-        assert (first.unit_id, first.quality, others) == (unit, quality, [])
-        assert roads.candidate(0, near, NOW_S).quality is quality
-
-
-def test_a_motor_on_the_move_is_asked_to_turn_round() -> None:
-    """Going away it takes ten seconds longer than coming; on foot nobody minds, nor standing."""
-    road = tuple((float(n), 0.0) for n in range(-20, 21))
-    for moves, passed_s, more_s in (
-        (Moves.CAR, 5.0, 10.0),
-        (Moves.CAR, 60.0, 0.0),
-        (Moves.FOOT, 5.0, 0.0),
-    ):
-        roads = Fleet(RoadNetwork(net(road)))
-        away = SCENE.lon + 4 * STEP
-        roads.load([row(1, moves=moves), row(2, moves=moves)], NOW_S)
-        for number, before in ((1, away + STEP), (2, away - STEP)):
-            roads.fix(uid(number), fix(NOW_S, before))
-            roads.fix(uid(number), fix(NOW_S + passed_s, away))
-        coming_s, going_s = roads.reach(SCENE, NOW_S).eta_s.tolist()
-        assert going_s - coming_s == pytest.approx(more_s)
-
-
-def test_a_motor_that_hardly_moved_heads_nowhere() -> None:
-    """What a fix is off by is no course."""
-    roads = Fleet(RoadNetwork(net(((-20, 0), (20, 0)))))
-    roads.load([row(1, moves=Moves.CAR)], NOW_S)
-    roads.fix(uid(1), fix(NOW_S, SCENE.lon + STEP - STEP / 10))
-    roads.fix(uid(1), fix(NOW_S + 1, SCENE.lon + STEP))
-    here = Fleet(RoadNetwork(net(((-20, 0), (20, 0)))))
-    here.load([row(1, moves=Moves.CAR, lon=SCENE.lon + STEP)], NOW_S)
-    assert roads.reach(SCENE, NOW_S).eta_s == pytest.approx(here.reach(SCENE, NOW_S).eta_s)
-
-
-def test_the_way_of_moving_counts() -> None:
-    """A car is there sooner than somebody on foot."""
-    away = SCENE.lon + 4 * STEP
-    units = fleet(row(1, lon=away), row(2, lon=away, moves=Moves.CAR))
-    assert found(units)[0] == [uid(2), uid(1)]
-
-
-def test_candidates_come_with_what_is_known_of_them() -> None:
-    """ETA, metres, quality, rate, how often asked, and whether the place is only thought."""
-    units = fleet(row(1, asked_24h=3), row(2))
-    units.fix(uid(2), fix())
-    search = units.find(units.reach(SCENE, NOW_S), Need(), 180, frozenset(), NOW_S)
-    second, first = search.candidates
-    assert (first.unit_id, first.asked_24h, first.at_home) == (uid(1), 3, True)
-    assert (second.unit_id, second.asked_24h, second.at_home) == (uid(2), 0, False)
-    assert (first.eta_s, first.distance_m, first.quality) == (30.0, 0.0, Quality.STRAIGHT_LINE)
-    assert search.left_out == {}
-
-
 def test_any_unit_can_be_seen_as_a_candidate() -> None:
     """Whether it may be asked or not, by its row."""
     units = fleet(row(1), row(2, engaged=True))
     seen = units.candidate(1, units.reach(SCENE, NOW_S), NOW_S)
     assert (seen.unit_id, seen.eta_s, seen.at_home) == (uid(2), 30.0, True)
-
-
-@pytest.mark.parametrize(
-    ("facts", "reason"),
-    [
-        ({"disabled": True}, Reason.DISABLED),
-        ({"on_duty": 0}, Reason.OFF_DUTY),
-        ({"min_crew": 2}, Reason.OFF_DUTY),
-        ({"engaged": True}, Reason.ENGAGED),
-        ({"open_offers": 1}, Reason.OFFERED),
-        ({"fixed": False}, Reason.STALE_FIX),
-    ],
-)
-def test_who_may_not_be_asked_is_counted_by_reason(facts: dict[str, Any], reason: Reason) -> None:
-    """The others may."""
-    assert found(fleet(row(1, **facts), row(2))) == ([uid(2)], {reason: 1})
-
-
-def test_who_was_asked_before_or_cannot_do_it_is_left_out() -> None:
-    """An id nobody knows excludes nobody; outside the ring nobody is counted."""
-    units = fleet(row(1, capabilities=(Capability.AED,)), row(2), row(3, lon=SCENE.lon + 1))
-    aed = Need(capabilities=(Capability.AED,))
-    assert found(units, aed) == ([uid(1)], {Reason.NOT_CAPABLE: 1})
-    barred = frozenset({uid(1), uid(404)})
-    assert found(units, excluded=barred) == ([uid(2)], {Reason.ASKED_BEFORE: 1})
-
-
-def test_after_the_start_everybody_counts_as_reachable_for_a_minute() -> None:
-    """Then only those with a phone that is connected."""
-    units = fleet(row(1), row(2))
-    units.connected(uid(2), +1)
-    assert found(units, now_s=LATER_S - 1) == ([uid(1), uid(2)], {})
-    assert found(units, now_s=LATER_S) == ([uid(2)], {Reason.UNREACHABLE: 1})
-
-
-def test_an_offline_unit_counts_as_reachable_when_a_phone_of_it_can_be_woken() -> None:
-    """By a push address; not where nothing would be pushed."""
-    rows = row(1, pushable=1), row(2)
-    assert found(fleet(*rows), now_s=LATER_S) == ([uid(1)], {Reason.UNREACHABLE: 1})
-    without_webhook = Fleet(StraightLine(), wakes=False)
-    without_webhook.load(rows, NOW_S)
-    assert found(without_webhook, now_s=LATER_S) == ([], {Reason.UNREACHABLE: 2})
-
-
-def test_reading_the_fleet_anew_is_no_start() -> None:
-    """The minute is not given twice."""
-    units = fleet(row(1))
-    units.load([row(1)], LATER_S)
-    assert found(units, now_s=LATER_S) == ([], {Reason.UNREACHABLE: 1})
-
-
-def test_a_roving_unit_needs_a_fresh_fix() -> None:
-    """One with a post of its own is thought to be there."""
-    units = fleet(row(1, fixed=False))
-    units.fix(uid(1), fix())
-    assert found(units)[0] == [uid(1)]
-
-
-def test_only_so_many_are_named() -> None:
-    """The best of them."""
-    units = fleet(*(row(n, lon=SCENE.lon + n * STEP) for n in range(1, 6)))
-    assert found(units, most=2)[0] == [uid(1), uid(2)]
-
-
-@given(st.lists(st.floats(0, 0.01), min_size=1, max_size=30), st.sampled_from([60, 180, 300]))
-def test_a_ring_holds_those_who_can_be_there(away: list[float], ring_s: int) -> None:
-    """Exactly those whose ETA is inside it, by arrival."""
-    units = fleet(*(row(n, lon=SCENE.lon + far) for n, far in enumerate(away)))
-    eta_s = {u.id: float(e) for u, e in zip(units, units.reach(SCENE, NOW_S).eta_s, strict=True)}
-    names, left_out = found(units, ring_s=ring_s)
-    assert set(names) == {u for u, eta in eta_s.items() if eta <= ring_s}
-    assert [eta_s[u] for u in names] == sorted(eta_s[u] for u in names)
-    assert left_out == {}
-
-
-def test_capable_is_having_all_that_is_named() -> None:
-    """An unknown unit can do nothing."""
-    units = fleet(row(1, capabilities=(Capability.AED, Capability.ROPE)))
-    both = Need(capabilities=(Capability.ROPE, Capability.AED))
-    assert units.capable(uid(1), both)
-    assert not units.capable(uid(1), Need(capabilities=(Capability.AED, Capability.FORK)))
-    assert not units.capable(uid(2), Need())
 
 
 def test_the_whole_fleet_is_told_by_row() -> None:
@@ -595,6 +353,51 @@ def test_the_whole_fleet_is_told_by_row() -> None:
     assert told.free.tolist() == [True, False, False, True]
     stale = units.footing(NOW_S + FRESH_S + 1)
     assert stale.lons.tolist() == [SCENE.lon] * 3 + [SCENE.lon + STEP]
+
+
+def test_candidates_come_with_what_is_known_of_them() -> None:
+    """ETA, metres, quality, rate, how often asked, and whether the place is only thought."""
+    units = fleet(row(1, asked_24h=3), row(2))
+    units.fix(uid(2), fix())
+    search = units.find(units.reach(SCENE, NOW_S), Need(), 180, frozenset(), NOW_S)
+    second, first = search.candidates
+    assert (first.unit_id, first.asked_24h, first.at_home) == (uid(1), 3, True)
+    assert (second.unit_id, second.asked_24h, second.at_home) == (uid(2), 0, False)
+    assert (first.eta_s, first.distance_m, first.quality) == (30.0, 0.0, Quality.STRAIGHT_LINE)
+    assert search.left_out == {}
+
+
+def test_positions_are_worked_off_before_a_search_or_sooner() -> None:
+    """Where a model has work with them; a straight line has none."""
+    units = fleet(row(1))
+    units.fix(uid(1), fix())
+    assert units.settle() == 0
+
+    roads = Fleet(RoadNetwork(net(((0, 0), (1, 0), (2, 0)))))
+    roads.warm()
+    roads.load([row(1), row(2)], NOW_S)
+    assert (roads.settle(), roads.settle()) == (2, 0)
+    roads.fix(uid(1), fix(lon=SCENE.lon + STEP))
+    assert found(roads)[0] == [uid(2), uid(1)]
+    assert roads.settle() == 0
+
+
+def test_capable_is_having_all_that_is_named() -> None:
+    """An unknown unit can do nothing."""
+    units = fleet(row(1, capabilities=(Capability.AED, Capability.ROPE)))
+    both = Need(capabilities=(Capability.ROPE, Capability.AED))
+    assert units.capable(uid(1), both)
+    assert not units.capable(uid(1), Need(capabilities=(Capability.AED, Capability.FORK)))
+    assert not units.capable(uid(2), Need())
+
+
+def test_who_was_asked_before_or_cannot_do_it_is_left_out() -> None:
+    """An id nobody knows excludes nobody; outside the ring nobody is counted."""
+    units = fleet(row(1, capabilities=(Capability.AED,)), row(2), row(3, lon=SCENE.lon + 1))
+    aed = Need(capabilities=(Capability.AED,))
+    assert found(units, aed) == ([uid(1)], {Reason.NOT_CAPABLE: 1})
+    barred = frozenset({uid(1), uid(404)})
+    assert found(units, excluded=barred) == ([uid(2)], {Reason.ASKED_BEFORE: 1})
 
 
 # What people see. --------------------------------------------------------------------------------
