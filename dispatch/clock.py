@@ -5,39 +5,49 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from dispatch.core.service_time import Offset
 from schemas.base import Instant
 
 _VERSION: Final = 0x7 << 76
 _VARIANT: Final = 0x2 << 62
 _COUNTER_BITS: Final = 12
 TOKEN_BYTES: Final = 32
+UPTIME: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 TRACE_BYTES: Final = 16
 CODE_CHARS: Final = 8
 CODE_ALPHABET: Final = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
 class SystemClock:
-    """The machine's monotonic clock, set by the database's time.
+    """The service's time: the database's as last told, carried on by this machine's uptime.
 
-    `set` moves it; between two settings it never goes back, whatever happens to the wall clock.
+    Whatever happens to the wall clock; it goes back by `jump` alone.
     """
 
     def __init__(self) -> None:
-        self._base = datetime.now(UTC)
-        self._since = time.monotonic()
+        self._last: Instant
+        self.jump(datetime.now(UTC), Offset())
         self._last_ms = 0
         self._count = 0
 
     def now(self) -> Instant:
         """Return the present instant, UTC."""
-        return self._base + timedelta(seconds=time.monotonic() - self._since)
+        passed = timedelta(seconds=self.elapsed_s() - self._since_s)
+        self._last = max(self._last, self._offset.time(self._base + passed))
+        return self._last
 
-    def set(self, instant: Instant, *, round_trip_s: float = 0.0) -> timedelta:
-        """Take the database's time, read `round_trip_s` ago at most; return how far off we were."""
-        read_at = instant + timedelta(seconds=round_trip_s / 2)
-        off = read_at - self.now()
-        self._base, self._since = read_at, time.monotonic()
-        return off
+    def elapsed_s(self) -> float:
+        """Return what has passed since this machine was started, what it slept through included."""
+        return time.clock_gettime(UPTIME)
+
+    def follow(self, at: Instant, offset: Offset) -> None:
+        """Take the database's time; where that is earlier, stand still until it has come."""
+        self._base, self._since_s, self._offset = at, self.elapsed_s(), offset
+
+    def jump(self, at: Instant, offset: Offset) -> None:
+        """Take the database's time at once, be it later or earlier."""
+        self.follow(at, offset)
+        self._last = offset.time(at)
 
     def new_id(self) -> str:
         """Return a UUIDv7 (RFC 9562, 5.7), ordered within this process by a 12-bit counter."""

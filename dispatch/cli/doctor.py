@@ -226,7 +226,8 @@ async def _tables(connection: Connection, roads: Box | None) -> list[Line]:
         do = "migrate, then run this again"
         return [applied, warn("register", "units and keys cannot be seen before that", do)]
     processes = store_verdicts.on_alive(await server_facts.alive(connection))
-    return [applied, processes, *await _register(connection, roads)]
+    step = store_verdicts.on_step(await server_facts.ahead_s(connection))
+    return [applied, step, processes, *await _register(connection, roads)]
 
 
 async def _register(connection: Connection, roads: Box | None) -> list[Line]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from dispatch.cli.verdict import Line, Verdict, fail, ok, warn
+from dispatch.core.service_time import SLEW
 from dispatch.store.pools import CONNECTIONS
 from dispatch.store.server_facts import Alive, ServerFacts
 
@@ -100,6 +101,20 @@ def on_clock(off: timedelta, unsure: timedelta) -> Line:
     if least < OFF_WARN:
         return ok(subject, found)
     return (warn if least < OFF_FAIL else fail)(subject, found, do)
+
+
+def on_step(ahead_s: float) -> Line:
+    """Judge what is left of a step of the database's clock: the service is so far ahead of it."""
+    subject, seconds = "service time", abs(ahead_s)
+    if seconds < OFF_WARN.total_seconds():
+        return ok(subject, "is the database's")
+    side = "ahead of" if ahead_s > 0 else "behind"
+    left_h = seconds / SLEW / 3600
+    return warn(
+        subject,
+        f"{seconds:.0f} s {side} the database, whose clock was stepped",
+        f"let that follow a time server; where it is right, the rest is absorbed in {left_h:.1f} h",
+    )
 
 
 def on_migrations(pending: Sequence[str]) -> Line:

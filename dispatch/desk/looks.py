@@ -10,6 +10,7 @@ from dispatch.core.commands import Place
 from dispatch.core.errors import Forbidden, Invalid, NotFound
 from dispatch.core.events import Entry
 from dispatch.core.plans import plan_for
+from dispatch.core.service_time import nearer
 from dispatch.desk import answers
 from dispatch.desk.picture import Picture
 from dispatch.desk.preview import preview
@@ -114,7 +115,7 @@ class Looks(Picture):
         self, body: OpenIncident, source: str, scope: str | None, received_at: Instant
     ) -> Incident:
         """Return the incident a body describes; refuse what cannot be."""
-        called_at = body.called_at or received_at
+        called_at = nearer(body.called_at or received_at, received_at, self.ahead_s())
         if called_at > received_at + CALL_EARLY:
             raise Invalid("called_at lies in the future", path="$.called_at")
         if called_at < received_at - CALL_OLD:

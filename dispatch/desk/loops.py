@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import ceil
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -14,10 +14,11 @@ from dispatch.desk.agreement import Agreement
 from dispatch.desk.desk import Desk
 from dispatch.desk.phones import Phones
 from dispatch.desk.self_check import SelfCheck
+from dispatch.live.room import Work
 from dispatch.ports import Due, StoreAway
 from dispatch.trace import begin
 from geo.point import Point
-from schemas.base import Instant, UnitId
+from schemas.base import UnitId
 from schemas.unit import Position
 
 log = structlog.get_logger()
@@ -35,8 +36,6 @@ STEPS_EVERY_S: Final = 0.5
 REREAD_EVERY_S: Final = 10.0
 SWEEP_SOON_S: Final = 0.5
 KEYS_EVERY_S: Final = 1.0
-CLOCK_EVERY_S: Final = 60.0
-CLOCK_OFF_S: Final = 0.5
 FORGET_EVERY_S: Final = 60.0
 FORGET_MOST: Final = 5000
 CHECK_EVERY_S: Final = 10.0
@@ -44,20 +43,12 @@ CHECK_EVERY_S: Final = 10.0
 Beat = tuple[float, Callable[[], Awaitable[None]]]
 
 
-class SetClock(Protocol):
-    """Takes the database's time."""
-
-    def __call__(self, instant: Instant, *, round_trip_s: float) -> timedelta:
-        """Return how far the clock was off."""
-
-
 class Loops:
     """The desk's own tasks. Each survives the store's absence; each ends with the group."""
 
-    def __init__(self, desk: Desk, phones: Phones, set_clock: SetClock) -> None:
+    def __init__(self, desk: Desk, phones: Phones) -> None:
         self._desk = desk
         self._phones = phones
-        self._set_clock = set_clock
         self._agreement = Agreement(desk)
         self._tasks: list[asyncio.Task[None]] = []
         self._also: list[Beat] = []
@@ -79,7 +70,6 @@ class Loops:
             (REREAD_EVERY_S, self.compare_states),
             (KEYS_EVERY_S, self.reread_keys),
             (KEYS_EVERY_S, self.follow_registry),
-            (CLOCK_EVERY_S, self.set_clock),
             (FORGET_EVERY_S, self.forget),
             (CHECK_EVERY_S, self._agreement.check),
             (CHECK_EVERY_S, SelfCheck(self._desk).run),
@@ -178,7 +168,12 @@ class Loops:
         self._desk.fleet.settle()
 
     async def keep_positions(self) -> None:
-        """Write down who has moved, some at a time: thousands at once would stop the loop."""
+        """Write down who has moved, some at a time: thousands at once would stop the loop.
+
+        Where the store has no room they wait in memory.
+        """
+        if not self._desk.room.has(Work.POSITIONS):
+            return
         for _ in range(ceil(self._desk.fleet.moved() / POSITIONS_MOST)):
             kept = self._desk.fleet.to_keep(POSITIONS_MOST)
             if kept:
@@ -212,15 +207,6 @@ class Loops:
         gone = await self._desk.store.forget(self._desk.clock.now(), FORGET_MOST)
         if gone:
             log.info("forgotten", rows=gone)
-
-    async def set_clock(self) -> None:
-        """Follow the database's time: clocks of cases must agree wherever they are read."""
-        before = self._desk.clock.now()
-        instant = await self._desk.store.now()
-        round_trip_s = (self._desk.clock.now() - before).total_seconds()
-        off = self._set_clock(instant, round_trip_s=round_trip_s)
-        if abs(off.total_seconds()) > CLOCK_OFF_S:
-            log.warning("clock_was_off", seconds=off.total_seconds())
 
 
 def _position(unit_id: UnitId, place: Point, acc_m: float, at_s: float) -> Position:

@@ -3,7 +3,7 @@
 from dispatch.ports.alarms import Alarms
 from dispatch.ports.bus import BODY_MOST, Bus, BusAway, Nobody, Reply, Take
 from dispatch.ports.checks import Broken, Canaries, Checks, UnitStates
-from dispatch.ports.clock import Clock
+from dispatch.ports.clock import Clock, Times
 from dispatch.ports.closures import Closures
 from dispatch.ports.commands import (
     AlreadyAnswered,
@@ -91,6 +91,7 @@ __all__ = [
     "Store",
     "StoreAway",
     "Take",
+    "Times",
     "Unheard",
     "UnitChange",
     "UnitStates",

@@ -41,8 +41,8 @@ class Binding(Record, frozen=True, kw_only=True):
 class Nodes(Protocol):
     """Who is alive, and who holds whom; a part of every store. No incident depends on it."""
 
-    async def beat(self, node: Node) -> Beat:
-        """Say that this process is alive; dead ones are forgotten after an hour."""
+    async def beat(self, node: Node, time: Instant | None = None) -> Beat:
+        """Say that this process is alive, and its own time. The dead are forgotten in an hour."""
 
     async def leave(self, node_id: NodeId) -> None:
         """Take a process off the list: it ends, or is known to be dead."""
@@ -50,7 +50,7 @@ class Nodes(Protocol):
     async def bind(self, node_id: NodeId, bindings: Sequence[Binding]) -> list[DeviceId]:
         """Bind phones to a process, each unless it is bound later elsewhere; return those lost.
 
-        A process off the list holds none; a later instant than the store's own counts as that.
+        A process off the list holds none; a later instant than the service's time counts as that.
         Of two at one instant the greater id wins. A phone that nobody knows is lost.
         """
 

@@ -7,6 +7,7 @@ from dispatch.core.decision import Decision
 from dispatch.core.events import Entry
 from dispatch.ports.alarms import Alarms
 from dispatch.ports.checks import Canaries, Checks
+from dispatch.ports.clock import Times
 from dispatch.ports.closures import Closures
 from dispatch.ports.commands import Answer, Loaded, Once
 from dispatch.ports.due import Due
@@ -23,7 +24,7 @@ from schemas.incident import Case, Incident
 from schemas.unit import Duty, Member, Position, UnitRow
 
 
-class Store(Register, Notices, Alarms, Checks, Canaries, Closures, Nodes, Protocol):
+class Store(Register, Notices, Alarms, Checks, Canaries, Closures, Nodes, Times, Protocol):
     """The only arbiter. Every method is one round trip unless it says otherwise."""
 
     async def load(self, incident_id: IncidentId | None, once: Once | None) -> Loaded: ...
@@ -40,7 +41,6 @@ class Store(Register, Notices, Alarms, Checks, Canaries, Closures, Nodes, Protoc
     async def claim_due(self, limit: int, now: Instant) -> list[Due]: ...
     async def next_due(self) -> Instant | None: ...
     async def drop_due(self, due_id: int) -> None: ...
-    async def now(self) -> Instant: ...
     async def set_duty(self, change: DutyChange, once: Once, answer: Answer) -> Duty: ...
     async def acknowledge(self, acks: Mapping[DeviceId, int], now: Instant) -> None: ...
     async def outbox(

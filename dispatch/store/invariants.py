@@ -13,7 +13,8 @@ INVARIANTS: Final = {
                 select 1 from assignment a where a.incident_id = i.id and a.ended_at is null)
         limit $1""",
     "clock_overdue": """
-        select incident_id from due where at < clock_timestamp() - interval '2 seconds' limit $1""",
+        select incident_id from due
+        where at < (select service_time()) - interval '2 seconds' limit $1""",
     "two_assignments": """
         select min(incident_id) from assignment where ended_at is null
         group by unit_id having count(*) > 1 limit $1""",
@@ -29,7 +30,8 @@ INVARIANTS: Final = {
         where o.state in ('open', 'lapsed') and i.status in {_OVER_STATUS} limit $1""",
     "accepted_without_assignment": """
         select o.incident_id from offer o
-        where o.state = 'accepted' and o.sent_at > now() - interval '20 minutes'
+        where o.state = 'accepted' and o.sent_at > (
+                select sent_at from offer order by id desc limit 1) - interval '20 minutes'
             and not exists (select 1 from assignment a where a.offer_id = o.id)
         limit $1""",
     "assignment_without_acceptance": """

@@ -9,10 +9,10 @@ from dispatch.store.memory_canaries import MemoryCanaries
 from dispatch.store.memory_checks import MemoryChecks
 from dispatch.store.memory_decisions import MemoryDecisions
 from dispatch.store.memory_history import MemoryHistory
-from dispatch.store.memory_nodes import MemoryNodes
 from dispatch.store.memory_phones import MemoryPhones
 from dispatch.store.memory_register import MemoryRegister
 from dispatch.store.memory_sleepers import MemorySleepers
+from dispatch.store.memory_time import MemoryTime
 from dispatch.store.memory_units import MemoryUnits
 from geo.jurisdiction import Jurisdiction
 from schemas.base import DeviceId, Instant
@@ -30,7 +30,7 @@ class MemoryStore(
     MemoryChecks,
     MemoryCanaries,
     MemoryRegister,
-    MemoryNodes,
+    MemoryTime,
 ):
     """Everything `dispatch.ports.Store` promises, but for outliving the process.
 
@@ -68,10 +68,6 @@ class MemoryStore(
     async def put_keys(self, keys: Iterable[Key]) -> None:
         """Add API keys."""
         self._keys.update((key.id, key) for key in keys)
-
-    async def now(self) -> Instant:
-        """Return the time of the clock it was given."""
-        return self._now()
 
     async def keys(self) -> list[Key]:
         """Return the API keys in force."""

@@ -19,11 +19,14 @@ class MemoryNodes(MemoryTables):
     def __init__(self, now: Callable[[], Instant], epoch: str = "memory") -> None:
         super().__init__(now, epoch)
         self._nodes: dict[NodeId, tuple[Node, Instant]] = {}
+        self._claims: dict[NodeId, tuple[Instant, float]] = {}
         self._bindings: dict[DeviceId, tuple[Instant, NodeId]] = {}
 
-    async def beat(self, node: Node) -> Beat:
+    async def beat(self, node: Node, time: Instant | None = None) -> Beat:
         """Say that this process is alive; dead ones are forgotten after an hour."""
         now = self._now()
+        if time is not None and time >= node.started_at + LIVE:
+            self._claims[node.id] = now, (time - now).total_seconds()
         listed = {**self._nodes, node.id: (node, now)}
         self._nodes = {i: (n, at) for i, (n, at) in listed.items() if now - at <= FORGOTTEN}
         others = (n for i, (n, at) in sorted(self._nodes.items()) if abs(now - at) <= LIVE)
@@ -32,6 +35,7 @@ class MemoryNodes(MemoryTables):
     async def leave(self, node_id: NodeId) -> None:
         """Take a process off the list; what it held is anybody's."""
         self._nodes.pop(node_id, None)
+        self._claims.pop(node_id, None)
 
     async def bind(self, node_id: NodeId, bindings: Sequence[Binding]) -> list[DeviceId]:
         """Bind phones to a process, unless bound later to one on the list; return those lost."""

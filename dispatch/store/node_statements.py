@@ -10,9 +10,9 @@ with forgotten as (
         select id from node
         where id <> $1 and seen_at < clock_timestamp() - interval '1 hour' for update skip locked)
 ), own as (
-    insert into node (id, host, pid, started_at, build, seen_at)
-    values ($1, $2, $3, $4, $5, clock_timestamp())
-    on conflict (id) do update set seen_at = clock_timestamp()
+    insert into node (id, host, pid, started_at, build, seen_at, time_at)
+    values ($1, $2, $3, $4, $5, clock_timestamp(), $7)
+    on conflict (id) do update set seen_at = clock_timestamp(), time_at = excluded.time_at
 )
 select e.epoch, o.id, o.host, o.pid, o.started_at, o.build
 from ({EPOCH}) e left join node o
@@ -20,13 +20,14 @@ from ({EPOCH}) e left join node o
                                     and clock_timestamp() + $6::interval
 order by o.id
 """
-"""A beat from the time to come is of a clock that was set back since: it proves nothing."""
+"""A beat from the time to come is of a clock that was set back since: it proves nothing. Beats are
+compared by the database's own clock, whatever it was stepped by: each is renewed twice a second."""
 
 LEAVE: Final = "delete from node where id = $1"
 
 BIND: Final = """
 insert into binding as b (device_id, node_id, at)
-select d.id, $1, least(max(f.at), clock_timestamp())
+select d.id, $1, least(max(f.at), (select service_time()))
 from unnest($2::text[], $3::timestamptz[]) f (device_id, at) join device d on d.id = f.device_id
 group by d.id order by d.id
 on conflict (device_id) do update set

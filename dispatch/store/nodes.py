@@ -18,11 +18,11 @@ MANY_S: Final = 30.0
 class PostgresNodes(Pools):
     """The part of the store that knows the processes of an installation."""
 
-    async def beat(self, node: Node) -> Beat:
+    async def beat(self, node: Node, time: Instant | None = None) -> Beat:
         """Say that this process is alive, on a connection of its own; dead ones are forgotten."""
         own = (node.id, node.host, node.pid, node.started_at, node.build)
         with translated():
-            rows = await self._pulse.fetch(sql.BEAT, *own, LIVE)
+            rows = await self._pulse.fetch(sql.BEAT, *own, LIVE, time)
         others = tuple(_node(r) for r in rows if r["id"] is not None)
         return Beat(others=others, epoch=epoch_of(rows[0]["epoch"]))
 

@@ -20,11 +20,12 @@ from dispatch.store.notices import PostgresNotices
 from dispatch.store.phones import PostgresPhones
 from dispatch.store.pools import EPOCH_CHARS, epoch_of, translated
 from dispatch.store.retention import PostgresRetention
+from dispatch.store.service_time import PostgresTime
 from dispatch.store.sleepers import PostgresSleepers
 from dispatch.store.unit_register import PostgresRegister
 from dispatch.store.units import PostgresUnits
 from geo.jurisdiction import Jurisdiction
-from schemas.base import DeviceId, Instant, KeyId
+from schemas.base import DeviceId, KeyId
 
 INSTALLATION_CHARS: Final = 16
 
@@ -44,14 +45,9 @@ class PostgresStore(
     PostgresBacklog,
     PostgresNodes,
     PostgresRetention,
+    PostgresTime,
 ):
     """Everything `dispatch.ports.Store` promises; a part for each noun, the rest is here."""
-
-    async def now(self) -> Instant:
-        """Return the database's time."""
-        with translated():
-            at: Instant = await self._side.fetchval(sql.NOW)
-        return at
 
     async def keys(self) -> list[Key]:
         """Return the API keys in force."""

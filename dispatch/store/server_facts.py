@@ -17,6 +17,10 @@ select current_setting('server_version_num')::int as version,
           from unnest($1::text[]) with ordinality as wanted (name, at)) as durable,
        current_setting('max_connections')::int as connections_most
 """
+_AHEAD: Final = """
+select extract(epoch from service_time() - t.at)::double precision
+from (select clock_timestamp() as at) t
+"""
 _REGISTERED: Final = """
 select (select count(*) from unit where not disabled and juris <> $1
             and not starts_with(juris, $1 || '.')) as units,
@@ -63,6 +67,12 @@ async def instant(connection: Connection) -> datetime:
     """Return the database's own clock, UTC whatever zone its session has."""
     at: datetime = await connection.fetchval("select clock_timestamp()")
     return at
+
+
+async def ahead_s(connection: Connection) -> float:
+    """Return how many seconds the service's time is ahead of the database's own clock."""
+    seconds: float = await connection.fetchval(_AHEAD)
+    return seconds
 
 
 class Alive(Record, frozen=True, kw_only=True):

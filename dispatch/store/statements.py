@@ -188,7 +188,6 @@ where left(encode(sha256(convert_to(
     )), 'hex'), $1) = $2
     and not exists (select 1 from device d where d.id = $3 and d.head >= $4)
 """
-NOW: Final = "select clock_timestamp()"
 REGISTERED: Final = "select registered from meta"
 
 JURISDICTIONS: Final = "select path, name, polygon from jurisdiction order by path"
@@ -273,7 +272,7 @@ select
 UNSERVED: Final = """
 select i.id, coalesce(i.shortfall, 'no_answer') as reason from incident i
 where i.juris <> 'canary'
-    and i.opened_at >= $1 and i.opened_at <= clock_timestamp() - interval '60 seconds'
+    and i.opened_at >= $1 and i.opened_at <= (select service_time()) - interval '60 seconds'
     and i.status not in ('rejected', 'cancelled', 'merged', 'handed_over')
     and not exists (
         select 1 from assignment a
@@ -283,22 +282,23 @@ order by i.id
 WAITING: Final = """
 select count(*) from incident i
 where i.juris <> 'canary'
-    and i.opened_at >= $1 and i.opened_at > clock_timestamp() - interval '60 seconds'
+    and i.opened_at >= $1 and i.opened_at > (select service_time()) - interval '60 seconds'
     and i.status in ('reported', 'open', 'dispatching')
     and not exists (select 1 from assignment a where a.incident_id = i.id)
 """
 DOUBLE_BOOKED: Final = """
 select count(*) from (
     select sum(case type when 'assigned' then 1 else -1 end)
-           over (partition by unit_id order by written_at, id) as held
+           over (partition by unit_id order by id) as held
     from event where type in ('assigned', 'assignment_ended')
 ) s
 where held > 1
 """
 MUST_BE_SEEN: Final = """
 select device_id, array_agg(seq order by seq) as seqs from outbox
-where device_id <> 'canary' and at >= $1 and not superseded and expires_at > clock_timestamp()
-    and at < clock_timestamp() - make_interval(secs => $2)
+where device_id <> 'canary' and at >= $1 and not superseded
+    and expires_at > (select service_time())
+    and at < (select service_time()) - make_interval(secs => $2)
 group by device_id
 """
 OPENED: Final = """

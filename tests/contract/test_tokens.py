@@ -72,7 +72,7 @@ async def tokens(address: str | None) -> AsyncIterator[Tokens]:
         async def again(device: Device) -> None:
             await memory.put_devices([device])
 
-        yield Tokens(memory, again, await memory.now())
+        yield Tokens(memory, again, (await memory.time()).at)
         return
     async with registry(address) as known:
         await known.put_jurisdictions(places())
@@ -85,7 +85,7 @@ async def tokens(address: str | None) -> AsyncIterator[Tokens]:
         async with registry(address) as known:
             await known.put_devices([_issued(device)])
 
-    yield Tokens(store, enrol, await store.now())
+    yield Tokens(store, enrol, (await store.time()).at)
     await store.close()
 
 

@@ -2,14 +2,19 @@
 
 import re
 from datetime import UTC, timedelta
+from typing import Final
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch.clock import SystemClock, jitter, new_token
+from dispatch.core.service_time import Offset
 from dispatch.trace import trace_of, traceparent
 from tests.fakes import START
+
+MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
 
 
 def test_the_time_has_a_zone_and_never_goes_back() -> None:
@@ -21,19 +26,39 @@ def test_the_time_has_a_zone_and_never_goes_back() -> None:
 
 
 def test_the_clock_takes_the_databases_time() -> None:
-    """Read half a round trip ago; it tells how far it was off."""
+    """Earlier or later at once, and by how much the service is ahead of it."""
     clock = SystemClock()
-    before = clock.now()
-    off = clock.set(START, round_trip_s=2.0)
-    assert clock.now() >= START + timedelta(seconds=1)
-    assert clock.now() < START + timedelta(seconds=60)
-    assert abs(off - (START + timedelta(seconds=1) - before)) < timedelta(seconds=30)
+    clock.jump(START, Offset())
+    assert START <= clock.now() < START + MINUTE
+    clock.jump(START, Offset(seconds=3600, since=START))
+    assert START + HOUR <= clock.now() < START + HOUR + MINUTE
+    clock.jump(START - HOUR, Offset())
+    assert START - HOUR <= clock.now() < START - HOUR + MINUTE
+
+
+def test_the_clock_that_follows_never_goes_back() -> None:
+    """Where the database's time is earlier it stands until that has come; later is taken."""
+    clock = SystemClock()
+    clock.jump(START, Offset())
+    stood_at = clock.now()
+    clock.follow(START - MINUTE, Offset())
+    assert clock.now() == stood_at
+    clock.follow(START + HOUR, Offset())
+    assert clock.now() >= START + HOUR
+
+
+def test_what_has_passed_is_counted_whatever_the_clock_is_set_to() -> None:
+    """In seconds, and never backwards."""
+    clock = SystemClock()
+    before = clock.elapsed_s()
+    clock.jump(START - HOUR, Offset())
+    assert clock.elapsed_s() >= before > 0
 
 
 def test_ids_are_uuids_of_version_7() -> None:
     """Their first 48 bits are the milliseconds of the clock."""
     clock = SystemClock()
-    clock.set(START)
+    clock.jump(START, Offset())
     made = UUID(clock.new_id())
     assert (made.version, made.variant) == (7, UUID(int=2 << 62).variant)
     assert 0 <= (made.int >> 80) - int(START.timestamp() * 1000) < 60_000
@@ -44,7 +69,7 @@ def test_ids_of_a_process_are_in_order() -> None:
     """More of them in a millisecond than the counter counts, and when the clock is set back."""
     clock = SystemClock()
     ids = [clock.new_id() for _ in range(10_000)]
-    clock.set(START - timedelta(days=365))
+    clock.jump(START - timedelta(days=365), Offset())
     ids += [clock.new_id() for _ in range(10_000)]
     assert ids == sorted(set(ids))
 

@@ -7,7 +7,6 @@ payload. The second hears what the first heard, the third `id_reuse`; neither wr
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import fields, is_dataclass
-from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -107,7 +106,7 @@ class Office:
         )
         await self.desk.recover()
         self.phones = Phones(self.desk, "epoch")
-        self.loops = Loops(self.desk, self.phones, lambda *_, **__: timedelta(0))
+        self.loops = Loops(self.desk, self.phones)
         self.register = Register(self.desk, new_code=self.clock.new_id, new_token=str)
 
     # What there is. ------------------------------------------------------------------------------

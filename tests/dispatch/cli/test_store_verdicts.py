@@ -78,6 +78,16 @@ def test_a_slow_line_is_no_wrong_clock() -> None:
     assert line.verdict is Verdict.OK
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_what_is_left_of_a_step_is_told_with_when_it_is_over(side: int) -> None:
+    """An hour is absorbed in twenty; less than a second is nothing."""
+    line = store_verdicts.on_step(3600.0 * side)
+    assert line.verdict is Verdict.WARN
+    assert ("ahead of" if side > 0 else "behind") in line.found
+    assert "20.0 h" in line.do
+    assert store_verdicts.on_step(0.9 * side).verdict is Verdict.OK
+
+
 def test_pending_migrations_are_no_failure() -> None:
     """The next start applies them; a history that parted keeps it from starting."""
     assert store_verdicts.on_migrations([]).verdict is Verdict.OK

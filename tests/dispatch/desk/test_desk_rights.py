@@ -82,6 +82,20 @@ async def test_a_call_a_little_in_the_future_came_now(station: Station) -> None:
     assert past.incident.called_at == station.clock.now() - timedelta(seconds=30)
 
 
+@pytest.mark.parametrize("ahead_s", [3600.0, -3600.0])
+async def test_a_call_is_dated_by_either_clock_while_a_step_is_absorbed(
+    station: Station, ahead_s: float
+) -> None:
+    """The caller's may be as the database's was, or as it is: neither is an hour off."""
+    station.desk.ahead_s = lambda: ahead_s
+    now = station.clock.now()
+    as_it_was = await station.open(called_at=now - timedelta(seconds=5))
+    as_it_is = await station.open(50, called_at=now - timedelta(seconds=ahead_s + 5))
+    assert as_it_was.incident.called_at == now - timedelta(seconds=5)
+    assert as_it_is.incident.called_at == now - timedelta(seconds=5)
+    assert (await station.open(100)).incident.called_at == now
+
+
 async def test_a_feed_reports_and_a_dispatcher_opens(station: Station) -> None:
     """What is not urgent waits for a person; what is does not."""
     for priority, status in ((3, Status.REPORTED), (1, Status.DISPATCHING)):

@@ -159,14 +159,6 @@ async def test_a_revoked_phone_is_cut_off(station: Station) -> None:
         await station.phones.identify(issued.token)
 
 
-async def test_the_clock_follows_the_database(station: Station) -> None:
-    """It is handed the database's time, read just now."""
-    await station.loops.set_clock()
-    (told,) = station.settings
-    (row,) = await sql(station.dsn, "select clock_timestamp() as now")
-    assert 0 <= (row["now"] - told).total_seconds() < 60
-
-
 async def test_old_answers_are_forgotten(station: Station) -> None:
     """A day later; those of today stay."""
     await station.answered(station.body(), station.once("c1"))

@@ -1,16 +1,19 @@
 """The store on PostgreSQL: what only it has; the rest is in the contract of all stores."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Final
 
 import asyncpg
 import pytest
 
 from dispatch.ports import StoreAway
+from dispatch.store.connection import Connection
 from dispatch.store.pools import CONNECTIONS, SIDE_CONNECTIONS
 from dispatch.store.postgres import PostgresStore
 from schemas.base import IncidentId
 from tests.contract.stores import register
+from tests.patience import until_said
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 WRITTEN: Final = (
@@ -37,7 +40,7 @@ async def test_a_closed_store_is_away(database: str) -> None:
     """Whatever is asked of it."""
     store = await PostgresStore.open(database)
     await store.close()
-    for look in (store.now(), store.load(IncidentId("i1"), None), store.keys()):
+    for look in (store.time(), store.load(IncidentId("i1"), None), store.keys()):
         with pytest.raises(StoreAway):
             await look
 
@@ -83,8 +86,26 @@ async def test_a_connection_that_was_ended_is_replaced(database: str) -> None:
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where application_name = 'kapok' and datname = current_database()"
     )
-    answers = [await _tried(store) for _ in range(2 * SIDE_CONNECTIONS)]
+    answers = [await _tried(store.keys()) for _ in range(2 * SIDE_CONNECTIONS)]
     assert answers[-1]
+    await other.close()
+    await store.close()
+
+
+async def test_a_server_that_only_reads_is_away_until_it_writes_again(database: str) -> None:
+    """A primary that became a standby: reads of it would tell what is past, so they end too."""
+    store, other = await PostgresStore.open(database), await asyncpg.connect(database)
+    try:
+        await _all_of_it(other, "alter system set default_transaction_read_only = on")
+        await until_said(lambda: _failed(store.drop_due(1)))
+        with pytest.raises(StoreAway, match="None of the hosts"):
+            await store.time()
+        with pytest.raises(StoreAway, match="None of the hosts"):
+            await PostgresStore.open(database)
+    finally:
+        await _all_of_it(other, "alter system reset default_transaction_read_only")
+    await until_said(lambda: _tried(store.drop_due(1)))
+    assert await store.next_due() is None
     await other.close()
     await store.close()
 
@@ -104,12 +125,22 @@ async def test_two_stores_of_one_database_share_an_epoch(database: str) -> None:
         await store.close()
 
 
-async def _tried(store: PostgresStore) -> bool:
+async def _tried(work: Awaitable[object]) -> bool:
     try:
-        await store.now()
+        await work
     except StoreAway:
         return False
     return True
+
+
+async def _failed(work: Awaitable[object]) -> bool:
+    return not await _tried(work)
+
+
+async def _all_of_it(connection: Connection, statement: str) -> None:
+    """Change a setting of the whole server."""
+    await connection.execute(statement)
+    await connection.execute("select pg_reload_conf()")
 
 
 @pytest.mark.parametrize("written", WRITTEN)

@@ -34,3 +34,17 @@ def test_an_empty_register_counts_nothing(database: str) -> None:
             return await server_facts.registered(connection, "canary")
 
     assert asyncio.run(counted()) == Registered(units=0, phones=0)
+
+
+def test_the_services_time_is_that_of_the_database_until_a_step_is_noticed(database: str) -> None:
+    """Then it is so far ahead as is left of the step."""
+
+    async def ahead() -> tuple[float, float]:
+        async with connected(database) as connection:
+            before = await server_facts.ahead_s(connection)
+            await connection.execute("update clock set offset_s = 3600, since = clock_timestamp()")
+            return before, await server_facts.ahead_s(connection)
+
+    before, after = asyncio.run(ahead())
+    assert abs(before) < 1
+    assert 3500 < after <= 3600.1
