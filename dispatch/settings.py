@@ -15,6 +15,7 @@ SECRET_LEAST: Final = 32
 WORKERS_MOST: Final = 8
 KEEP_DAYS_LEAST: Final = 183
 """Half a year of logs is what the law asks for; the database refuses to delete younger lines."""
+BALLAST_MOST_MB: Final = 65_536
 OLDEST_APPS: Final = r"^([^=,]+=[0-9]{1,9}(\.[0-9]{1,9}){0,5}(,|$))*$"
 
 
@@ -48,6 +49,7 @@ class Settings(Record, frozen=True, kw_only=True):
     archive: Path | None = None
     backups: Path | None = None
     keep_days: Annotated[int, msgspec.Meta(ge=KEEP_DAYS_LEAST)] = 400
+    ballast_mb: Annotated[int, msgspec.Meta(ge=0, le=BALLAST_MOST_MB)] = 256
 
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -69,6 +71,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "KAPOK_ARCHIVE": "archive",
     "KAPOK_BACKUPS": "backups",
     "KAPOK_KEEP_DAYS": "keep_days",
+    "KAPOK_BALLAST_MB": "ballast_mb",
 }
 """Environment variable → field."""
 FILED: Final = ("BUS_URL", "KAPOK_PUSH_URL", "KAPOK_PUSH_SECRET")

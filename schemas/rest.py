@@ -293,7 +293,7 @@ class Readiness(View, frozen=True, kw_only=True):
     """Whether requests can be served, and which part of the service holds it up.
 
     `degraded` names what does not, and is not as it should be: `picture` while another process that
-    lives is not heard.
+    lives is not heard, `room` while the store is nearly full, `archive_room` while its archive is.
     """
 
     ready: bool

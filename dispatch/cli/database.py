@@ -1,6 +1,7 @@
 """Where a command finds its database, and how what goes wrong there ends the command."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -8,11 +9,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from msgspec.structs import replace
 
 from dispatch.cli.codes import Away, Failure
+from dispatch.live.room import Room, Work
 from dispatch.ports import StoreAway
-from dispatch.settings import Settings
+from dispatch.settings import Settings, read
 from dispatch.store import neighbour
+from dispatch.store.ballast import MB, Ballast
 from dispatch.store.connection import StoreRefused, connected
 from dispatch.store.embedded import EmbeddedError, EmbeddedPostgres, FolderInUseError
 from dispatch.store.migrate import MigrationError, pending
@@ -20,6 +24,8 @@ from dispatch.store.registry import Registry, registry
 
 T = TypeVar("T")
 
+BALLAST: Final = ("KAPOK_BALLAST_MB",)
+"""What else of the environment every command goes by."""
 POSTGRES: Final = "postgres"
 """The embedded database's folder, inside the data folder."""
 
@@ -45,7 +51,8 @@ def options(command: Callable[..., T]) -> Callable[..., T]:
     )
     @wraps(command)
     def with_settings(*given: Any, database_url: str | None, data: Path, **named: Any) -> T:
-        settings = Settings(data=data, database_url=database_url or None)
+        ballast = read({name: os.environ.get(name, "") for name in BALLAST})
+        settings = replace(ballast, data=data, database_url=database_url or None)
         return command(*given, settings=settings, **named)
 
     return with_settings
@@ -86,6 +93,24 @@ async def registered(settings: Settings) -> AsyncIterator[Registry]:
             raise Failure(f"the database is {len(missing)} migrations behind: run `kapok migrate`")
         async with registry(dsn) as opened:
             yield opened
+
+
+def require_room(settings: Settings) -> None:
+    """Refuse an import where the disk of our own database is nearly full.
+
+    Raises:
+        Failure: there is no room; it says how much there is.
+    """
+    if settings.database_url is not None:
+        return
+    ballast = Ballast(settings.data, settings.ballast_mb * MB)
+    room = Room(ballast.size_bytes)
+    room.look(found := ballast.room_bytes(), 0.0)
+    if not room.has(Work.IMPORTS):
+        raise Failure(
+            f"the store is nearly full ({found // MB:,} MB, the ballast counted in): make room "
+            "first; nothing was imported"
+        )
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

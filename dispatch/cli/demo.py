@@ -193,7 +193,14 @@ class Demo:
                 Port.opened(settings.host, self._wish.port, settings.workers) as port,
                 (settings.data / "service.log").open("ab") as log,
             ):
-                workers = Workers(dsn, port, roads=roads, bus_url=bus_url, log_file=log)
+                workers = Workers(
+                    dsn,
+                    port,
+                    roads=roads,
+                    bus_url=bus_url,
+                    room=None if settings.database_url else settings.data,
+                    log_file=log,
+                )
                 running = asyncio.create_task(workers.run(stop))
                 try:
                     await workers.ready.wait()

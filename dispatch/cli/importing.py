@@ -77,6 +77,7 @@ def jurisdictions(settings: Settings, file: Path, datum: str) -> None:
     Each feature is a Polygon or MultiPolygon with the properties path (gz.huangpu.xiagang) and
     name; the parent of every path is in the same file.
     """
+    database.require_room(settings)
     found = _read_jurisdictions(_bytes(file), Datum(datum))
     touched = database.run(_put_jurisdictions(settings, found))
     if not touched:
@@ -95,6 +96,7 @@ def units(settings: Settings, file: Path, datum: str, *, skip_bad: bool) -> None
         raise click.BadParameter(
             f"{file.name!r} ends in none of {', '.join(READERS)}", param_hint="FILE"
         )
+    database.require_room(settings)
     reading = _read_units(file)
     if reading.unused:
         click.echo(f"headings not used: {heading_text(reading.unused)}", err=True)

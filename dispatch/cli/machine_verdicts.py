@@ -49,7 +49,7 @@ def on_folder(folder: Folder, *, outside: bool) -> Line:
     found = f"{folder.path}: {folder.free_mb:,} MB free"
     if folder.free_mb >= FREE_AMPLE_MB:
         return ok(subject, found)
-    do = f"make room: a full disk stops every decision; {FREE_AMPLE_MB:,} MB are ample"
+    do = f"make room: a full disk refuses calls in the end; {FREE_AMPLE_MB:,} MB are ample"
     return (warn if folder.free_mb >= FREE_LEAST_MB else fail)(subject, found, do)
 
 

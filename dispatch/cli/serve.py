@@ -11,15 +11,17 @@ from typing import Final
 import click
 import structlog
 
+from dispatch.cli.ballast_watch import BallastWatch
 from dispatch.cli.bus import bus
 from dispatch.cli.codes import Failure
-from dispatch.cli.database import run
+from dispatch.cli.database import POSTGRES, run
 from dispatch.cli.port import Port
 from dispatch.cli.renewal import renew_when
 from dispatch.cli.workers import Workers
 from dispatch.desk.the_hour import read_hours
 from dispatch.settings import WORKERS_MOST, Settings, read
 from dispatch.store.archive import Archive
+from dispatch.store.ballast import MB, Ballast
 from dispatch.store.connection import connected
 from dispatch.store.embedded import EmbeddedError, EmbeddedPostgres
 from dispatch.store.migrate import migrate
@@ -30,6 +32,8 @@ from geo.roads.file import BadRoadsError
 log = structlog.get_logger()
 
 STDIN: Final = 0
+AGAIN_S: Final = 1.0
+"""Between tries to start a database without room; each takes a few seconds of its own."""
 ROADS: Final = "roads"
 """Where imported roads are kept, inside the data folder."""
 ROADS_SUFFIX: Final = ".roads"
@@ -68,7 +72,8 @@ async def _serve(settings: Settings, roads: Path | None) -> None:
     _listen_to_signals(stop, renew)
     async with database(settings, stop) as dsn, bus(settings) as bus_url:
         with Port.opened(settings.host, settings.port, settings.workers) as port:
-            workers = Workers(dsn, port, roads=roads, bus_url=bus_url)
+            room = settings.data if not settings.database_url else None
+            workers = Workers(dsn, port, roads=roads, bus_url=bus_url, room=room)
             renewing = asyncio.create_task(renew_when(renew, workers, dsn))
             await workers.run(stop)
             renewing.cancel()
@@ -118,25 +123,47 @@ async def database(settings: Settings, stop: asyncio.Event) -> AsyncIterator[str
         yield settings.database_url
         return
     async with (
+        _ballast(Ballast(settings.data, settings.ballast_mb * MB)) as ballast,
         Archive(settings.archive) as archive,
-        EmbeddedPostgres(settings.data / "postgres") as server,
+        EmbeddedPostgres(settings.data / POSTGRES) as server,
     ):
         await archive.follow(server.dsn)
         await migrated(server.dsn)
-        watch = asyncio.create_task(_watched(server, stop))
+        watch = asyncio.create_task(watched(server, ballast, stop))
         try:
             yield server.dsn
         finally:
             watch.cancel()
 
 
-async def _watched(server: EmbeddedPostgres, stop: asyncio.Event) -> None:
-    """Bring the database back whenever it ends; stop the service when that fails."""
+@asynccontextmanager
+async def _ballast(ballast: Ballast) -> AsyncIterator[BallastWatch]:
+    """Hold the ballast, where there is room for it, before the database begins to write."""
+    watch = BallastWatch(ballast)
+    running = asyncio.create_task(watch.run())
     try:
-        await server.watch()
-    except EmbeddedError as error:
-        log.critical("database_lost", error=str(error))
-        stop.set()
+        yield watch
+    finally:
+        running.cancel()
+
+
+async def watched(server: EmbeddedPostgres, ballast: BallastWatch, stop: asyncio.Event) -> None:
+    """Bring the database back whenever it ends; stop the service when that fails.
+
+    A disk without room is waited for: a service that ends would lose its phones, and gain nothing.
+    """
+    while True:
+        try:
+            await server.watch()
+        except (EmbeddedError, OSError) as error:
+            if not ballast.spent:
+                log.critical("database_lost", error=str(error))
+                stop.set()
+                return
+            log.warning("database_without_room", error=str(error), again_in_s=AGAIN_S)
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return
 
 
 async def migrated(dsn: str) -> None:

@@ -17,7 +17,8 @@ class Workers:
     """As many worker processes as the port has sockets.
 
     Database and bus are told to them by their environment, never by their command line, which
-    everybody on the machine can read. `ready` is set once all of them have served.
+    everybody on the machine can read. `ready` is set once all of them have served. `room` is the
+    data folder whose disk they look at, where the database is our own.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Workers:
         *,
         roads: Path | None = None,
         bus_url: str | None = None,
+        room: Path | None = None,
         log_file: BinaryIO | None = None,
         silent_s: float = SILENT_S,
     ) -> None:
@@ -39,6 +41,7 @@ class Workers:
             "BUS_URL_FILE": "",
             "KAPOK_ROADS": str(roads or ""),
             "KAPOK_WORKERS": str(port.sockets),
+            **({"KAPOK_BALLAST_MB": "0"} if room is None else {"KAPOK_DATA": str(room)}),
         }
         self._berths = [
             Berth(number, port, given, log_file=log_file, silent_s=silent_s)

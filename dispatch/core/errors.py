@@ -5,7 +5,7 @@
   - Conflict
     - Taken, Expired, Withdrawn, Cancelled, Stale
   - IdReuse
-  - Temporary: Overloaded, RateLimited, Unavailable
+  - Temporary: Overloaded, RateLimited, Unavailable, NoRoom
 """
 
 from schemas.wire import ErrorCode
@@ -123,3 +123,10 @@ class Unavailable(Temporary):
     """The database does not answer; nothing is known to have changed."""
 
     code = ErrorCode.OVERLOADED
+
+
+class NoRoom(Temporary):
+    """The store is nearly full, and this can wait until people have made room; nothing changed."""
+
+    code = ErrorCode.OVERLOADED
+    retry_ms = 30_000

@@ -25,6 +25,7 @@ from dispatch.core.events import Entry, Event
 from dispatch.desk import answers
 from dispatch.desk.consent import event
 from dispatch.desk.desk import API, Desk, Outcome
+from dispatch.live.room import Work
 from dispatch.ports import (
     AlreadyAnswered,
     Answer,
@@ -59,7 +60,10 @@ Attempt = Callable[[], Awaitable[Answer]]
 
 
 class Register:
-    """Changes of units, members and phones. Each is written with its line in the log."""
+    """Changes of units, members and phones. Each is written with its line in the log.
+
+    While the store is nearly full, what adds to it is refused; what takes a right away never is.
+    """
 
     def __init__(
         self, desk: Desk, *, new_code: Callable[[], str], new_token: Callable[[str], str]
@@ -91,6 +95,7 @@ class Register:
         )
 
         async def attempt() -> Answer:
+            self._desk.room.require(Work.REGISTRATIONS)
             entry = self._entry(Event.UNIT_CREATED, unit.id, grant, after=_told(unit))
             change = UnitChange(before=None, after=unit, entry=entry)
             return await self._written(change, UnitRow(unit=unit), once, answers.CREATED)
@@ -105,6 +110,7 @@ class Register:
         juris = self._jurisdiction(body.jurisdiction, grant)
 
         def changed(unit: Unit) -> Unit:
+            self._desk.room.require(Work.REGISTRATIONS)
             return _changed(unit, body, place, juris)
 
         return await self._change_unit(unit_id, Event.UNIT_CHANGED, changed, grant, once)
@@ -233,6 +239,7 @@ class Register:
 
         async def attempt() -> Answer:
             await self._row(unit_id, grant, Right.CHANGE_UNITS)
+            self._desk.room.require(Work.REGISTRATIONS)
             if len(await self._store.members(unit_id)) >= rest.MEMBERS_MOST:
                 raise Conflict(f"a unit has at most {rest.MEMBERS_MOST} members", state="full")
             member = Member(id=MemberId(self._clock.new_id()), unit_id=unit_id, **asdict(body))
@@ -295,6 +302,7 @@ class Register:
         """Make a code by which the member's phone is enrolled; an earlier one is void."""
         with _available():
             member = await self._member(member_id, grant)
+            self._desk.room.require(Work.REGISTRATIONS)
             now = self._clock.now()
             entry = self._entry(Event.CODE_ISSUED, member.unit_id, grant, member=member_id)
             for _ in range(NAMES_TRIED):
@@ -312,6 +320,7 @@ class Register:
 
     async def enrol(self, body: rest.EnrolDevice) -> rest.Enrolled:
         """Give a phone its token for a code; the member's earlier phone is cut off."""
+        self._desk.room.require(Work.REGISTRATIONS)
         text = _plain(body.code)
         token = self._new_token(DEVICE_PREFIX)
         enrolling = Enrolling(

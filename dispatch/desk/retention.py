@@ -6,6 +6,7 @@ from typing import Final, Protocol
 import structlog
 
 from dispatch.desk.desk import Desk
+from dispatch.live.room import Work
 from schemas.base import Instant
 
 log = structlog.get_logger()
@@ -38,7 +39,9 @@ class Retention:
         self._traces_at: Instant | None = None
 
     async def run(self) -> None:
-        """Delete one bounded part, unless another process does."""
+        """Delete one bounded part, unless another process does, or the log of it has no room."""
+        if not self._desk.room.has(Work.RETENTION):
+            return
         now = self._desk.clock.now()
         if not await self._desk.store.claim_turn(WORK, now + LEASE, now):
             return

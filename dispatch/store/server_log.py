@@ -18,11 +18,20 @@ class ServerLog:
         self.path = path
 
     def trim(self) -> None:
-        """Keep the log bounded; the server goes on appending to the same, now empty, file."""
+        """Keep the log bounded; the server goes on appending to the same, now empty, file.
+
+        Where the disk has no room for the part before, that part is lost.
+        """
         with suppress(FileNotFoundError):
             if self.path.stat().st_size > BYTES:
-                shutil.copyfile(self.path, self.path.with_suffix(".log.1"))
+                self._keep(self.path.with_suffix(".log.1"))
                 os.truncate(self.path, 0)
+
+    def _keep(self, before: Path) -> None:
+        try:
+            shutil.copyfile(self.path, before)
+        except OSError:
+            before.unlink(missing_ok=True)
 
     def last_words(self) -> str:
         """Return the end of the log, and where it is."""

@@ -29,6 +29,7 @@ STATUSES = {
     errors.Overloaded: 503,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
+    errors.NoRoom: 503,
     errors.Refusal: 500,
 }
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dispatch.cli.database import POSTGRES
+from dispatch.cli.codes import Failure
+from dispatch.cli.database import POSTGRES, require_room
 from dispatch.cli.main import main
+from dispatch.settings import Settings
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.folder_lock import FolderLock
 from dispatch.store.migrate import read
@@ -120,3 +122,30 @@ def test_a_data_folder_that_is_a_file_is_a_wrong_command_line(tmp_path: Path) ->
     """Told before anything starts."""
     (tmp_path / "file").touch()
     assert main(["migrate", "--data", os.fspath(tmp_path / "file")]) == 2
+
+
+def test_an_import_waits_for_room(tmp_path: Path) -> None:
+    """It says how much there is, and how much is missing can be told from the ballast."""
+    require_room(Settings(data=tmp_path, ballast_mb=0))
+    with pytest.raises(
+        Failure, match=r"the store is nearly full \([0-9,]+ MB.*nothing was imported"
+    ):
+        require_room(Settings(data=tmp_path, ballast_mb=2**40))
+
+
+def test_of_an_outside_database_nobody_here_sees_the_disk(tmp_path: Path) -> None:
+    """It says itself when it is full."""
+    outside = Settings(data=tmp_path, ballast_mb=2**40, database_url="postgresql://elsewhere")
+    require_room(outside)
+    assert not (tmp_path / POSTGRES).exists()
+
+
+def test_an_import_is_refused_by_what_the_environment_says(
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the service is; a variable that makes no sense is named."""
+    monkeypatch.setenv("KAPOK_BALLAST_MB", "much")
+    file = tmp_path / "places.geojson"
+    file.write_text("{}")
+    assert main(["import", "jurisdictions", str(file), "--datum", "wgs84"]) == 2
+    assert not data.exists()

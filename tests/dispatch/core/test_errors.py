@@ -11,6 +11,7 @@ from dispatch.core.errors import (
     Forbidden,
     IdReuse,
     Invalid,
+    NoRoom,
     NotFound,
     NotOnDuty,
     Overloaded,
@@ -43,6 +44,7 @@ TREE: list[tuple[type[Refusal], type[Refusal], ErrorCode]] = [
     (Overloaded, Temporary, ErrorCode.OVERLOADED),
     (RateLimited, Temporary, ErrorCode.RATE_LIMITED),
     (Unavailable, Temporary, ErrorCode.OVERLOADED),
+    (NoRoom, Temporary, ErrorCode.OVERLOADED),
 ]
 
 
