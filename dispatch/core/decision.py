@@ -116,7 +116,8 @@ class Errand(Record, frozen=True, kw_only=True):
 class Decision(Record, frozen=True, kw_only=True):
     """What a command changes: rows, log entries, mail, the next wake-up; and what it answers.
 
-    `unsure` are the units to be asked where they are: a question that is not kept.
+    `unsure` are the units to be asked where they are: a question that is not kept. `put_off` says
+    that somebody would have been called back, were the picture not partial.
     """
 
     before: Case | None
@@ -129,6 +130,7 @@ class Decision(Record, frozen=True, kw_only=True):
     errands: tuple[Errand, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     unsure: tuple[UnitId, ...] = ()
+    put_off: bool = False
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -161,6 +163,7 @@ class Draft:
         self.mail: list[Mail] = []
         self.errands: list[Errand] = []
         self.unsure: list[UnitId] = []
+        self.put_off = False
 
     # What stands. ----------------------------------------------------------------------------
 
@@ -400,6 +403,13 @@ class Draft:
         self._send(task.unit_id, task.id, AssignEnd(aid=task.id, why=why))
         return ended
 
+    def call_back(self, task: Assignment, trigger: Trigger, why: AssignEndWhy) -> None:
+        """End a task by what is seen; while not all is seen that is put off."""
+        if self.context.partial:
+            self.put_off = True
+        else:
+            self.end_task(task, trigger, why)
+
     def tell_colleagues(self, offer: Offer) -> None:
         """Stop the other phones of the unit from ringing: one of them has answered."""
         frame = OfferEnd(oid=offer.id, why=OfferEndWhy.ANSWERED)
@@ -448,4 +458,5 @@ class Draft:
             alarms=raised(self.entries, self.incident, self.context.new_id),
             refusal=refusal,
             unsure=tuple(self.unsure),
+            put_off=self.put_off,
         )

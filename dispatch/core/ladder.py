@@ -17,6 +17,8 @@ from schemas.base import Instant
 from schemas.incident import OfferState
 from schemas.plan import Level, Rung, Step
 
+PUT_OFF_S: Final = 10
+"""Who would be called back by a whole picture is looked at again so soon."""
 LEVELS: Final[Mapping[Rung, Level]] = {
     Rung.POLICE: Level.STREET,
     Rung.STREET: Level.STREET,
@@ -81,5 +83,7 @@ def next_wake(draft: Draft) -> Instant | None:
         times.append(step_at(draft, step))
     if draft.incident.search_at and searches(draft):
         times.append(draft.incident.search_at)
+    if draft.put_off:
+        times.append(draft.now + timedelta(seconds=PUT_OFF_S))
     times += watch_times(draft)
     return min(times, default=None)

@@ -223,12 +223,10 @@ def promote_backups(draft: Draft) -> None:
 
 def release_backups(draft: Draft) -> None:
     """Call back those overtaken once the sooner unit is there, or (priority 3, 4) moving."""
-    if draft.context.partial:
-        return
     for task in draft.live_tasks():
         holder = draft.holder(task.slot)
         if task.role is Role.BACKUP and holder and _may_go_home(draft, task, holder):
-            draft.end_task(task, Trigger.OVERTAKE, AssignEndWhy.OVERTAKEN)
+            draft.call_back(task, Trigger.OVERTAKE, AssignEndWhy.OVERTAKEN)
 
 
 def _may_go_home(draft: Draft, task: Assignment, holder: Assignment) -> bool:

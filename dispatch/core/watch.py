@@ -213,16 +213,11 @@ def _locate(draft: Draft, task: Assignment, rules: Watch) -> None:
 
 def _give_up(draft: Draft, task: Assignment, rules: Watch) -> None:
     """End the task of a unit that never came, as far as it can be seen."""
-    if (
-        draft.context.partial
-        or Concern.NO_SHOW not in task.warned
-        or task.arrived_at is not None
-        or task.pinned
-    ):
+    if Concern.NO_SHOW not in task.warned or task.arrived_at is not None or task.pinned:
         return
     late = draft.now >= _since(task) + timedelta(seconds=rules.given_up_s)
     if late and not_nearer(draft, task):
-        draft.end_task(task, Trigger.NO_SHOW, AssignEndWhy.NO_SHOW)
+        draft.call_back(task, Trigger.NO_SHOW, AssignEndWhy.NO_SHOW)
 
 
 def _since(task: Assignment) -> Instant:

@@ -310,6 +310,18 @@ def test_a_change_that_must_be_noticed_rings() -> None:
     assert frame.alert
 
 
+@pytest.mark.parametrize("is_partial", [True, False])
+def test_a_unit_is_called_back_by_a_whole_picture_only(is_partial: bool) -> None:
+    """What is put off is said, so that it is looked at again."""
+    moment = replace(context(), partial=is_partial)
+    subject = draft((), (task("a1"),), moment=moment)
+    subject.call_back(task("a1"), Trigger.OVERTAKE, AssignEndWhy.OVERTAKEN)
+    decision = subject.decision(None)
+    assert decision.put_off is is_partial
+    assert (decision.case.assignments[0].ended_at is None) is is_partial
+    assert (decision.mail == ()) is is_partial
+
+
 def test_ending_a_task_tells_its_unit_why() -> None:
     """All its phones, as a new revision."""
     subject = draft((), (task(),), moment=context(at(50)))

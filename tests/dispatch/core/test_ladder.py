@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dispatch.core.events import Event
-from dispatch.core.ladder import climb, next_step, next_wake, step_at, take
+from dispatch.core.ladder import PUT_OFF_S, climb, next_step, next_wake, step_at, take
 from dispatch.core.plans import plan_for
 from schemas.incident import AssignmentState, Mode, Offer, OfferState, Status
 from schemas.plan import IncidentKind, Level, Need, Plan, Rung, Step
@@ -228,6 +228,14 @@ def test_a_case_wakes_at_its_nearest_clock(
     """Lapse, hard end and two seconds, step of the ladder, search: whichever is first."""
     subject = draft(offers, moment=context(plan=TWO_STEPS), **facts)
     assert next_wake(subject) == wake
+
+
+def test_a_case_in_which_something_was_put_off_wakes_soon() -> None:
+    """However far its other clocks are, and whichever process looks at it then."""
+    subject = draft((offer("o1", lapse_at=at(200), exp_at=at(400)),), moment=context(at(100)))
+    assert next_wake(subject) == at(200)
+    subject.put_off = True
+    assert next_wake(subject) == at(100 + PUT_OFF_S)
 
 
 def test_a_case_that_is_over_sleeps() -> None:

@@ -106,11 +106,28 @@ def test_a_unit_that_came_after_all_is_not_given_up() -> None:
 
 
 def test_while_the_picture_is_partial_nobody_is_given_up() -> None:
-    """It is noticed and doubled all the same: its fixes may go where we do not hear them."""
+    """It is noticed and doubled all the same: its fixes may go where we do not hear them.
+
+    Whoever has still not come when all is seen again is given up then.
+    """
     begun = story()
     begun.partial = True
     begun.wake_at_its_clocks(700)
     assert noticed(begun) == [(Event.STILL, 60), (Event.NO_SHOW, 90)]
+    assert begun.task("u1").state is AssignmentState.ASSIGNED
+    begun.partial = False
+    begun.wake_at_its_clocks(10)
+    assert begun.task("u1").state is AssignmentState.NO_SHOW
+
+
+def test_who_came_while_the_picture_was_partial_is_not_given_up_after_it() -> None:
+    """It goes by what is seen then, not by what was seen before."""
+    begun = story()
+    begun.partial = True
+    begun.wake_at_its_clocks(700)
+    begun.field.put("u1", 40.0)
+    begun.partial = False
+    begun.wake_at_its_clocks(100)
     assert begun.task("u1").state is AssignmentState.ASSIGNED
 
 
