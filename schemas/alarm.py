@@ -23,6 +23,7 @@ class AlarmKind(StrEnum):
     CLOCK = "clock_failed"
     LOST_ROWS = "rows_lost"
     CANARY = "canary_failed"
+    PARTIAL = "picture_partial"
 
 
 class Alarm(Record, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Alarms on PostgreSQL: leased to whoever asks the next desk, and settled once."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +22,16 @@ class PostgresAlarms(Pools):
     async def raise_alarm(self, alarm: Alarm) -> bool:
         """Keep an alarm no decision raised; `False` where the same rings already."""
         return bool(await self._rows(sql.RAISE_ALARM, encoded(alarm)))
+
+    async def say_partial(self, alarms: Sequence[Alarm], until: Instant) -> bool:
+        """Note a picture that is partial till then; keep its alarms, and `True`, if it is news."""
+        (row,) = await self._rows(sql.SAY_PARTIAL, encoded(alarms), until)
+        return bool(row["news"])
+
+    async def end_partial(self, now: Instant) -> bool:
+        """End the alarms of a partial picture; `False` where there is none, or still is one."""
+        (row,) = await self._rows(sql.END_PARTIAL, now)
+        return bool(row["ended"])
 
     async def claim_alarms(self, limit: int, now: Instant) -> list[Alarm]:
         """Take alarms whose next desk is to be asked, for ten seconds, the oldest first."""

@@ -1,6 +1,6 @@
 """Alarms in memory: leased to whoever asks the next desk, and settled once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -25,6 +25,7 @@ class MemoryAlarms(MemoryTables):
         super().__init__(now, epoch)
         self._alarms: dict[AlarmId, Alarm] = {}
         self._present: dict[tuple[str, KeyId], Instant] = {}
+        self._partial_until: Instant | None = None
 
     async def raise_alarm(self, alarm: Alarm) -> bool:
         """Keep an alarm no decision raised; `False` where the same rings already."""
@@ -33,6 +34,24 @@ class MemoryAlarms(MemoryTables):
         if alarm.kind in ONCE and same in ringing:
             return False
         self._alarms[alarm.id] = alarm
+        return True
+
+    async def say_partial(self, alarms: Sequence[Alarm], until: Instant) -> bool:
+        """Note a picture that is partial till then; keep its alarms, and `True`, if it is news."""
+        known = self._partial_until
+        self._partial_until = until if known is None else max(known, until)
+        if known is None:
+            self._keep_alarms(alarms)
+        return known is None
+
+    async def end_partial(self, now: Instant) -> bool:
+        """End the alarms of a partial picture; `False` where there is none, or still is one."""
+        if self._partial_until is None or self._partial_until > now:
+            return False
+        self._partial_until = None
+        for alarm in self._open():
+            if alarm.kind is AlarmKind.PARTIAL:
+                self._alarms[alarm.id] = replace(alarm, ended_at=now, next_at=None)
         return True
 
     def _open(self) -> list[Alarm]:

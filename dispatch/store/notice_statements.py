@@ -50,6 +50,8 @@ RAISE_ALARM: Final = """
 insert into alarm select * from jsonb_populate_record(null::alarm, $1::jsonb)
 on conflict do nothing returning id
 """
+SAY_PARTIAL: Final = "select say_partial($1::jsonb, $2) as news"
+END_PARTIAL: Final = "select end_partial($1) as ended"
 CLAIM_ALARMS: Final = """
 with due as (
     select id from alarm where next_at <= $2 and ended_at is null

@@ -183,3 +183,43 @@ async def test_what_was_noticed_of_a_unit_stays_noticed(town: Town) -> None:
     await town.commit(replace(before, case=replace(before.case, assignments=(marked,))))
     (kept,) = (await town.case(case.incident.id)).assignments
     assert kept.warned == (Concern.STILL, Concern.NO_SHOW)
+
+
+async def test_a_partial_picture_rings_once_and_ends_when_nobody_says_so(town: Town) -> None:
+    """Whoever else sees it only makes it last; and it rings no more when a person took note."""
+    now, until = town.clock.now(), town.clock.now() + timedelta(seconds=10)
+    assert not await town.store.end_partial(now)
+    assert await town.store.say_partial([partial(town)], until)
+    assert not await town.store.say_partial([partial(town)], until - timedelta(seconds=5))
+    (alarm,) = await alarms(town)
+    entry = heard_entry(alarm, "key:k", "I look", now)
+    assert await town.store.acknowledge_alarm(alarm.id, "key:k", "I look", entry)
+    assert not await town.store.say_partial([partial(town)], until + timedelta(seconds=5))
+    assert not await town.store.end_partial(until)
+    assert await town.store.end_partial(until + timedelta(seconds=5))
+    assert not await town.store.end_partial(until + timedelta(seconds=5))
+
+
+async def test_the_alarms_of_a_partial_picture_end_with_it_and_no_others(town: Town) -> None:
+    """The next one rings again."""
+    await rung(town)
+    (police,) = await alarms(town)
+    for _ in range(2):
+        now = town.clock.now()
+        assert await town.store.say_partial([partial(town)], now)
+        assert [a.kind for a in await alarms(town)] == [AlarmKind.PARTIAL, AlarmKind.POLICE]
+        assert await town.store.end_partial(now)
+        assert await alarms(town) == [police]
+
+
+def partial(town: Town) -> Alarm:
+    """Return the alarm of a partial picture."""
+    now = town.clock.now()
+    return Alarm(
+        id=AlarmId(town.clock.new_id()),
+        kind=AlarmKind.PARTIAL,
+        reason="x",
+        juris="gz",
+        raised_at=now,
+        next_at=now,
+    )
