@@ -207,6 +207,10 @@ class FakeDesk:
         self._fail()
         return LogCursor(xid="0", id=len(self.lines))
 
+    def epoch(self) -> str:
+        """Return an epoch that never ends."""
+        return "epoch-1"
+
     async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
         """Return a case in scope."""
         await self._ready()

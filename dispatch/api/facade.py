@@ -178,6 +178,9 @@ class Desk(Protocol):
     async def log_end(self) -> LogCursor:
         """Return where the log ends now."""
 
+    def epoch(self) -> str:
+        """Return which life of the store the places in the log are of."""
+
     async def case(self, incident_id: IncidentId, grant: Grant) -> Case:
         """Return an incident with its offers and assignments."""
 

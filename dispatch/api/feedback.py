@@ -8,9 +8,9 @@ from litestar.params import QueryParameter
 
 from dispatch.api.access import needs
 from dispatch.api.cursor import DEFAULT_LIMIT, Limit
-from dispatch.api.follow import cursor_of, place_of
 from dispatch.api.given import TheDesk, TheGrant
-from dispatch.api.promises import listing
+from dispatch.api.log_place import cursor_of, place_of
+from dispatch.api.promises import resuming
 from dispatch.auth import Right
 from dispatch.core.events import Event
 from dispatch.ports import Cursor, Logged
@@ -51,28 +51,29 @@ After = Annotated[
     operation_id="get_feedback",
     summary="Hear what came of one's calls",
     description="Of incidents with an `ext_id`: received, accepted, arrived, controlled, result."
-    " Ask again with `next`, also after an empty page.",
+    " Ask again with `next`, also after an empty page; without it after 410.",
     tags=["events"],
     opt=needs(Right.READ_FEEDBACK),
-    responses=listing(),
+    responses=resuming(),
 )
 async def feedback(
     desk: TheDesk, grant: TheGrant, after: After = None, limit: Limit = DEFAULT_LIMIT
 ) -> FeedbackPage:
     """Return a page of facts."""
-    place = place_of(after) if after else Cursor()
+    epoch = desk.epoch()
+    place = place_of(after, epoch) if after else Cursor()
     items: list[FeedbackView] = []
     for _ in range(SCANS_MOST):
         page = await desk.events(place, SCAN)
         for logged in page:
             if len(items) >= limit:
-                return FeedbackPage(items=items, next=cursor_of(place))
+                return FeedbackPage(items=items, next=cursor_of(place, epoch))
             place = logged.cursor
             if within(logged.juris, grant.juris) and (view := fact_of(logged)):
                 items.append(view)
         if len(page) < SCAN:
             break
-    return FeedbackPage(items=items, next=cursor_of(place))
+    return FeedbackPage(items=items, next=cursor_of(place, epoch))
 
 
 def fact_of(logged: Logged) -> FeedbackView | None:

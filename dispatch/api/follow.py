@@ -1,7 +1,6 @@
 """GET /v1/events: the log as it grows, as server-sent events."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Annotated, Final
@@ -13,11 +12,11 @@ from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from litestar.response.base import ASGIResponse
 from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 
-from dispatch.api import cursor as cursors
 from dispatch.api.access import bearer_of, needs
 from dispatch.api.facade import Desk
 from dispatch.api.given import TheDesk, TheGrant
-from dispatch.api.problems import AnyRequest, Refused, bad_parameter
+from dispatch.api.log_place import cursor_of, place_of
+from dispatch.api.problems import AnyRequest
 from dispatch.api.promises import EVENT_STREAM, following
 from dispatch.auth import Grant, Right, rights
 from dispatch.core.errors import Overloaded, RateLimited, Refusal, Unauthenticated
@@ -25,9 +24,7 @@ from dispatch.ports import Cursor, Logged
 from geo.jurisdiction import within
 from schemas.feeds import FollowedEvent
 
-MARK: Final = "events"
 LAST_EVENT_ID: Final = "Last-Event-ID"
-PLACE: Final = re.compile(r"[0-9]{1,18}:[0-9]{1,18}")
 PAGE: Final = 100
 """Lines read at once: what one stream may hold in memory."""
 EVERY_S: Final = 0.5
@@ -92,20 +89,6 @@ class Streams:
 TheStreams = NamedDependency[SkipValidation[Streams]]
 
 
-def place_of(cursor: str, parameter: str = "after") -> Cursor:
-    """Return the place in the log a cursor names."""
-    try:
-        xid, _, number = cursors.decode(cursor, MARK, PLACE).partition(":")
-    except Refused as error:
-        raise bad_parameter(parameter, "this list gave no such cursor") from error
-    return Cursor(xid=xid, id=int(number))
-
-
-def cursor_of(place: Cursor) -> str:
-    """Return a place in the log as it is handed out."""
-    return cursors.encode(MARK, f"{place.xid}:{place.id}")
-
-
 def visible(logged: Logged, grant: Grant) -> bool:
     """Tell whether a line is about the asker's jurisdiction, and something he may see."""
     right = Right.SEE_UNITS if logged.incident_id is None else Right.SEE_INCIDENTS
@@ -113,12 +96,15 @@ def visible(logged: Logged, grant: Grant) -> bool:
 
 
 class EventStream(ASGIResponse):
-    """A response that goes on until its reader leaves, is too slow, or loses his key."""
+    """A response that goes on until its reader leaves, is too slow, or loses his key.
 
-    __slots__ = ("_after", "_desk", "_grant", "_streams", "_token")
+    It ends with the epoch too: the place of who comes again is refused then.
+    """
+
+    __slots__ = ("_after", "_desk", "_epoch", "_grant", "_streams", "_token")
 
     def __init__(
-        self, desk: Desk, streams: Streams, token: str, grant: Grant, after: Cursor
+        self, desk: Desk, streams: Streams, token: str, grant: Grant, after: Cursor, epoch: str
     ) -> None:
         super().__init__(media_type=EVENT_STREAM)
         self._desk = desk
@@ -126,6 +112,7 @@ class EventStream(ASGIResponse):
         self._token = token
         self._grant = grant
         self._after = after
+        self._epoch = epoch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream."""
@@ -152,16 +139,18 @@ class EventStream(ASGIResponse):
     async def _parts(self) -> AsyncIterator[bytes]:
         """Yield pages of lines, and a sign of life where there are none."""
         place, quiet_s = self._after, 0.0
-        yield f"retry: {RETRY_MS}\nid: {cursor_of(place)}\n\n".encode()
+        yield f"retry: {RETRY_MS}\nid: {self._id(place)}\n\n".encode()
         while grant := self._grant_now():
             page = await self._page(place)
-            lines = b"".join(_line(logged) for logged in page if visible(logged, grant))
+            if self._desk.epoch() != self._epoch:
+                return
+            lines = b"".join(self._line(logged) for logged in page if visible(logged, grant))
             place = page[-1].cursor if page else place
             if lines:
                 yield lines
                 quiet_s = 0.0
             elif quiet_s >= self._streams.heartbeat_s:
-                yield f": still here\nid: {cursor_of(place)}\n\n".encode()
+                yield f": still here\nid: {self._id(place)}\n\n".encode()
                 quiet_s = 0.0
             if len(page) < PAGE:
                 await asyncio.sleep(self._streams.every_s)
@@ -182,6 +171,12 @@ class EventStream(ASGIResponse):
             return None
         return grant if Right.FOLLOW in rights(grant) else None
 
+    def _id(self, place: Cursor) -> str:
+        return cursor_of(place, self._epoch)
+
+    def _line(self, logged: Logged) -> bytes:
+        return b"id: %s\ndata: %s\n\n" % (self._id(logged.cursor).encode(), _told(logged))
+
 
 def _start() -> HTTPResponseStartEvent:
     headers = [(b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode())]
@@ -193,7 +188,7 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _line(logged: Logged) -> bytes:
+def _told(logged: Logged) -> bytes:
     entry = logged.entry
     told = FollowedEvent(
         incident_id=logged.incident_id,
@@ -207,8 +202,7 @@ def _line(logged: Logged) -> bytes:
         data=entry.data,
         trace=entry.trace or None,
     )
-    data = msgspec.json.encode(told)
-    return b"id: %s\ndata: %s\n\n" % (cursor_of(logged.cursor).encode(), data)
+    return msgspec.json.encode(told)
 
 
 @get(
@@ -216,7 +210,8 @@ def _line(logged: Logged) -> bytes:
     operation_id="follow_events",
     summary="Follow what happens",
     description="Server-sent events: each is one line of the log, its id where to resume. Nothing"
-    " is missed or told twice by who resumes there. A comment each 15 s says that all is well.",
+    " is missed or told twice by who resumes there. A comment each 15 s says that all is well."
+    " 410: the place is of a log before a restore; begin without one.",
     tags=["events"],
     opt=needs(Right.FOLLOW),
     media_type=EVENT_STREAM,
@@ -232,11 +227,12 @@ async def follow(
 ) -> EventStream:
     """Open a stream."""
     streams.require_room(grant.key_id)
-    place = await _begin(desk, after, last_event_id)
-    return EventStream(desk, streams, bearer_of(request), grant, place)
+    epoch = desk.epoch()
+    place = await _begin(desk, epoch, after, last_event_id)
+    return EventStream(desk, streams, bearer_of(request), grant, place, epoch)
 
 
-async def _begin(desk: Desk, after: str | None, last: str | None) -> Cursor:
+async def _begin(desk: Desk, epoch: str, after: str | None, last: str | None) -> Cursor:
     if last is not None:
-        return place_of(last, LAST_EVENT_ID)
-    return place_of(after) if after is not None else await desk.log_end()
+        return place_of(last, epoch, LAST_EVENT_ID)
+    return place_of(after, epoch) if after is not None else await desk.log_end()

@@ -36,6 +36,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     PRECONDITION_FAILED = "precondition_failed"
+    PLACE_GONE = "place_gone"
 
 
 class Kind(NamedTuple):
@@ -54,6 +55,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     Code.METHOD_NOT_ALLOWED: Kind(405, "This address does not do that"),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Bodies are JSON"),
     Code.PRECONDITION_FAILED: Kind(412, "Somebody else changed it first"),
+    Code.PLACE_GONE: Kind(410, "The log is another one since"),
     ErrorCode.BAD_FRAME: Kind(400, "The message cannot be read"),
     ErrorCode.UNKNOWN_TYPE: Kind(400, "There is no such message"),
     ErrorCode.INVALID: Kind(422, "A value makes no sense"),

@@ -62,7 +62,12 @@ def following() -> dict[int, ResponseSpec]:
     lines = ResponseSpec(
         str, generate_examples=False, description="Lines as they come.", media_type=EVENT_STREAM
     )
-    return {200: lines, **told(Code.BAD_PARAMETER, ErrorCode.RATE_LIMITED, *_ANY, *_AWAY)}
+    return {200: lines, **told(ErrorCode.RATE_LIMITED), **resuming()}
+
+
+def resuming() -> dict[int, ResponseSpec]:
+    """Return the problems of going on from a place in the log."""
+    return {**listing(), **told(Code.PLACE_GONE)}
 
 
 def listing() -> dict[int, ResponseSpec]:

@@ -104,6 +104,24 @@ async def told(town: Town, url: str, incident: str) -> int:
         return (await api.get(f"/v1/incidents/{incident}")).status_code
 
 
+async def followed(town: Town, url: str, after: str | None = None) -> tuple[int, str]:
+    """Follow the log; return the status, and the place to go on from or why there is none."""
+    headers, given = {"Authorization": f"Bearer {town.key}"}, {"after": after} if after else {}
+    async with (
+        AsyncClient(base_url=url, headers=headers) as api,
+        api.stream("GET", "/v1/events", params=given) as stream,
+    ):
+        said = [line async for line in _first(stream.aiter_lines(), ("id: ", "{"))]
+    return stream.status_code, said[-1].removeprefix("id: ")
+
+
+async def _first(lines: AsyncIterator[str], begins: tuple[str, ...]) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith(begins):
+            return
+
+
 async def column(dsn: str, statement: str) -> list[Any]:
     """Return the first column of what a database says."""
     async with connected(dsn) as connection:
@@ -137,6 +155,8 @@ async def test_an_instant_comes_back_and_phones_take_it_anew(town: Town, tmp_pat
             (instant,) = await column(town.dsn, "select clock_timestamp()")
             after = await call(town, first.url, late.issued)
             lost = await late.accept()
+            place = (await followed(town, first.url))[1]
+            assert await followed(town, first.url, place) == (200, place)
             with pytest.raises(BackupError, match="in use by process"):
                 await restore.into_folder(folder, facts, town.postgres, None, None)
             await first.kill()
@@ -159,6 +179,9 @@ async def test_an_instant_comes_back_and_phones_take_it_anew(town: Town, tmp_pat
             assert list(early.session.hand.tasks) == [task]
             assert not any(isinstance(one, Assigned | TaskEnded) for one in early.news)
             assert [await told(town, second.url, each) for each in (before, after)] == [200, 404]
+
+            status, why = await followed(town, second.url, place)
+            assert (status, "place_gone" in why) == (410, True)
 
             again = await call(town, second.url, late.issued)
             await late.accept()

@@ -8,11 +8,12 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from dispatch.api.follow import cursor_of
+from dispatch.api.log_place import cursor_of
 from tests.dispatch.api.served import Reader, Served, code, live
 from tests.dispatch.desk.station import Station
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.postgres]
+EPOCH = "epoch"
 LINE = """
 insert into event (type, by, via, at, unit_id) values ('unit_changed', 'x', 'api', now(), $1)
 """
@@ -59,7 +60,7 @@ async def write(desk: Served, number: int, times: int) -> None:
 async def test_who_resumes_misses_nothing_and_hears_nothing_twice(desk: Served) -> None:
     """By the id of the last line, though transactions that began earlier commit later."""
     begin = await desk.station.desk.log_end()
-    last, seen = cursor_of(begin), list[str]()
+    last, seen = cursor_of(begin, EPOCH), list[str]()
     writers = [asyncio.create_task(write(desk, n, 15)) for n in range(4)]
     while len(seen) < 120:
         async with Reader(desk.app).resume(last) as reader:
@@ -68,12 +69,12 @@ async def test_who_resumes_misses_nothing_and_hears_nothing_twice(desk: Served) 
     await asyncio.gather(*writers)
     whole = await desk.station.store.events(begin, 1000)
     assert len(whole) == 120
-    assert seen == [cursor_of(line.cursor) for line in whole]
+    assert seen == [cursor_of(line.cursor, EPOCH) for line in whole]
 
 
 async def test_one_hears_of_ones_own_jurisdiction_only(desk: Served) -> None:
     """A key for elsewhere is told nothing, and its place in the log goes on all the same."""
-    begin = cursor_of(await desk.station.desk.log_end())
+    begin = cursor_of(await desk.station.desk.log_end(), EPOCH)
     await desk.call()
     async with Reader(desk.app, query=f"after={begin}") as own:
         assert len(await own.until(2)) >= 2
@@ -85,7 +86,7 @@ async def test_one_hears_of_ones_own_jurisdiction_only(desk: Served) -> None:
 
 async def test_a_reader_that_is_too_slow_is_cut_off(desk: Served) -> None:
     """And finds its place again."""
-    begin = cursor_of(await desk.station.desk.log_end())
+    begin = cursor_of(await desk.station.desk.log_end(), EPOCH)
     reader = Reader(desk.app, query=f"after={begin}")
     reader.free.clear()
     async with reader:
@@ -127,6 +128,36 @@ async def test_a_place_the_log_never_gave_is_refused(desk: Served, after: str) -
     assert refused.json()["errors"][0]["parameter"] == "after"
     refused = await desk.get("/v1/events", headers={"Last-Event-ID": after})
     assert refused.json()["errors"][0]["parameter"] == "Last-Event-ID"
+
+
+async def test_a_stream_ends_with_the_epoch_and_its_place_is_gone(desk: Served) -> None:
+    """The database is another one: whoever follows begins anew, and is told so."""
+    async with Reader(desk.app) as reader:
+        await opened(desk, reader)
+        last = (await reader.until(1))[-1]["id"]
+        await desk.station.phones.follow_epoch("anew", EPOCH)
+        await reader.end()
+    gone = await desk.get(f"/v1/events?after={last}")
+    assert code(gone) == (410, "place_gone")
+    assert gone.json()["type"] == "/problems/place_gone"
+    gone = await desk.get("/v1/events", headers={"Last-Event-ID": last})
+    assert gone.json()["detail"].startswith("Last-Event-ID: ")
+    async with Reader(desk.app) as reader:
+        assert (await opened(desk, reader)) == (await reader.until(1))[0]["incident_id"]
+
+
+async def test_a_110_desk_that_kept_a_place_of_another_epoch_reads_from_the_start(
+    desk: Served,
+) -> None:
+    """What it hears again it knows by its own number."""
+    await desk.call(**EXT)
+    page = await desk.see("/v1/feedback", key="kk_api_feed")
+    await desk.station.phones.follow_epoch("anew", EPOCH)
+    gone = await desk.get(f"/v1/feedback?after={page['next']}", key="kk_api_feed")
+    assert code(gone) == (410, "place_gone")
+    again = await desk.see("/v1/feedback", key="kk_api_feed")
+    assert again["items"] == page["items"]
+    assert again["next"] != page["next"]
 
 
 async def test_a_quiet_stream_says_that_it_lives(desk: Served) -> None:
