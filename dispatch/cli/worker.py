@@ -18,7 +18,7 @@ from dispatch.cli.codes import Code
 from dispatch.cli.open_files import phones_at_most, raise_open_files
 from dispatch.cli.port import BACKLOG
 from dispatch.cli.pulse import Pulse
-from dispatch.desk.peers import OtherBus
+from dispatch.desk.joining import OtherBus
 from dispatch.gateway import Server as DoorServer
 from dispatch.gateway import UnitProtocol
 from dispatch.ports import BusAway
@@ -60,8 +60,11 @@ def worker(fd: int, parent: int, berth: str) -> None:
 
 
 def end_with(parent: int) -> None:
-    """Get SIGTERM when the parent ends, and notice when it ended before we asked."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    """Be killed when the parent ends, and notice when it ended before we asked.
+
+    Killed, for nothing else ends a process that is stopped: it would keep its place on the port.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(os.EX_UNAVAILABLE)
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from dispatch.ports import StoreAway
 from dispatch.store.pools import AWAY
@@ -48,11 +49,21 @@ async def connected(dsn: str, within_s: float = CONNECT_S) -> AsyncIterator[Conn
 
 async def _open(dsn: str, within_s: float) -> Connection:
     try:
-        return await asyncpg.connect(dsn, timeout=within_s)
+        return await _connected(dsn, within_s)
     except TimeoutError as error:
         raise StoreAway(f"no answer within {within_s:g} s") from error
     except (*UNWELL, ValueError) as error:  # a ValueError is about the address
         raise StoreAway(str(error)) from error
+
+
+async def _connected(dsn: str, within_s: float) -> Connection:
+    """Connect to a server that writes, where one does; else to one that only reads."""
+    try:
+        return await asyncpg.connect(
+            dsn, timeout=within_s, target_session_attrs=SessionAttribute.read_write
+        )
+    except asyncpg.TargetServerAttributeNotMatched:
+        return await asyncpg.connect(dsn, timeout=within_s)
 
 
 def _meaning(error: Exception) -> Exception:

@@ -1,13 +1,14 @@
 """Three pools of connections to one database, and what its errors mean."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 from typing import Any, Final, Self, TypeAlias
 
 import asyncpg
 import msgspec
+from asyncpg.connect_utils import SessionAttribute
 
 from dispatch.core.errors import Invalid
 from dispatch.ports import (
@@ -44,10 +45,17 @@ AWAY: Final = (
     asyncpg.CannotConnectNowError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresIOError,
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
-"""All that was seen around one crash of a server, and what it says when it is full or stuck."""
+"""All that was seen around one crash of a server, and what it says when it is full or stuck.
+
+So says a server that only reads, too: a primary that was made a standby.
+"""
+FULL: Final = (asyncpg.DiskFullError, asyncpg.PostgresIOError)
+"""What it says when its disk takes no more."""
 
 
 class Pool:
@@ -60,6 +68,8 @@ class Pool:
 
     def __init__(self, driver: DriverPool) -> None:
         self._driver = driver
+        self.full: Callable[[], None] = lambda: None
+        self.kin: Sequence[Pool] = (self,)
 
     async def fetch(
         self,
@@ -90,6 +100,10 @@ class Pool:
         """Cut all connections."""
         self._driver.terminate()
 
+    async def renew(self) -> None:
+        """Have each connection made anew before its next turn."""
+        await self._driver.expire_connections()
+
     @asynccontextmanager
     async def _turn(self, within_s: float) -> AsyncIterator[Connection]:
         async with asyncio.timeout(within_s), self._driver.acquire() as connection:
@@ -97,6 +111,14 @@ class Pool:
                 yield connection
             except asyncio.CancelledError:
                 connection.terminate()
+                raise
+            except FULL:
+                self.full()
+                raise
+            except asyncpg.ReadOnlySQLTransactionError:
+                # Reads of what another server has gone on from would be answered all the same.
+                for pool in self.kin:
+                    await pool.renew()
                 raise
 
 
@@ -115,11 +137,16 @@ class Pools:
     async def open(cls, dsn: str) -> Self:
         """Connect all pools; raise `StoreAway` when the database does not answer."""
         with translated():
-            return cls(
-                await _pool(dsn, DESK_CONNECTIONS),
-                await _pool(dsn, SIDE_CONNECTIONS),
-                await _pool(dsn, PULSE_CONNECTIONS),
-            )
+            desk = await _pool(dsn, DESK_CONNECTIONS)
+            side = await _pool(dsn, SIDE_CONNECTIONS)
+            pulse = await _pool(dsn, PULSE_CONNECTIONS)
+        desk.kin = side.kin = pulse.kin = (desk, side, pulse)
+        return cls(desk, side, pulse)
+
+    def tell_full(self, full: Callable[[], None]) -> None:
+        """Call this, from now on, whenever the database says that its disk takes no more."""
+        for pool in (self._desk, self._side, self._pulse):
+            pool.full = full
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -134,7 +161,7 @@ class Pools:
 
 
 async def _pool(dsn: str, most: int) -> Pool:
-    """Connect `most` times, each with the bounds of time above."""
+    """Connect `most` times, each with the bounds of time above, to a server that writes."""
     driver = await asyncpg.create_pool(
         dsn,
         min_size=most,
@@ -142,6 +169,7 @@ async def _pool(dsn: str, most: int) -> Pool:
         timeout=CONNECT_S,
         max_inactive_connection_lifetime=0,
         reset=_as_it_is,
+        target_session_attrs=SessionAttribute.read_write,
         server_settings={
             "application_name": "kapok",
             "timezone": "UTC",

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from dispatch.ports import StoreAway
-from dispatch.store.connection import StoreRefused, connected
+from dispatch.store.connection import Connection, StoreRefused, connected
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 
@@ -58,6 +58,28 @@ async def test_a_statement_that_is_refused_is_no_absence(database: str) -> None:
     with pytest.raises(StoreRefused, match='relation "nothing" does not exist'):
         async with connected(database) as connection:
             await connection.execute("select * from nothing")
+
+
+async def test_a_server_that_only_reads_is_asked_where_no_other_is(database: str) -> None:
+    """A standby is looked at too; what it does not write is away, not refused."""
+    async with connected(database) as connection:
+        await _only_read(connection, "on")
+    with pytest.raises(StoreAway, match="read-only transaction"):
+        await _write(database)
+    async with connected(database) as connection:
+        await connection.execute("set default_transaction_read_only = off")
+        await _only_read(connection, "off")
+
+
+async def _write(database: str) -> None:
+    async with connected(database) as connection:
+        assert await connection.fetchval("select count(*) from unit") == 0
+        await connection.execute("delete from unit")
+
+
+async def _only_read(connection: Connection, only: str) -> None:
+    name = await connection.fetchval("select current_database()")
+    await connection.execute(f"alter database {name} set default_transaction_read_only = {only}")
 
 
 async def be_cut(database: str) -> None:
