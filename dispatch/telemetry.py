@@ -112,6 +112,11 @@ class Metrics:
     push_sending = metric(
         Gauge, "kapok_push_sending", "Requests to the webhook under way", "channel"
     )
+    absorbing_s = metric(
+        Gauge,
+        "kapok_clock_absorbing_seconds",
+        "What is left of a step of the database's clock: how far the service's time is ahead of it",
+    )
     clock_failures = metric(Counter, "kapok_clock_failures", "Clocks whose decision failed")
     queues = metric(Gauge, "kapok_queue", "What waits now, by queue", "queue")
     offers = metric(
@@ -136,6 +141,18 @@ class Metrics:
     )
     frames = metric(Counter, "kapok_frames", "Frames of phones, by direction", "direction")
     closes = metric(Counter, "kapok_closes", "Sockets closed by us, by code", "code")
+    room_bytes = metric(
+        Gauge, "kapok_room_bytes", "What may still be written, the ballast counted in", "disk"
+    )
+    room_level = metric(
+        Gauge,
+        "kapok_room_level",
+        "0: all is written; 1: what can wait is refused; 2: the store is full, or lives on its"
+        " ballast",
+    )
+    room_refusals = metric(
+        Counter, "kapok_room_refusals", "Requests refused for want of room, by work", "work"
+    )
     nodes = metric(Gauge, "kapok_processes", "Processes alive on this store, this one included")
     bus_here = metric(Gauge, "kapok_bus_here", "Whether words go out on the bus: 1 or 0")
     partial = metric(

@@ -28,7 +28,12 @@ from dispatch.desk.queues import Queues
 from dispatch.desk.register import Register
 from dispatch.desk.retention import EVERY_S as RETENTION_EVERY_S
 from dispatch.desk.retention import Retention
+from dispatch.desk.room import EVERY_S as ROOM_EVERY_S
+from dispatch.desk.room import RoomWatch
+from dispatch.desk.split import EVERY_S as SPLIT_EVERY_S
+from dispatch.desk.split import Split
 from dispatch.desk.the_hour import TheHour, read_hours
+from dispatch.desk.timekeeper import Timekeeper
 from dispatch.gateway.app_version import oldest_of
 from dispatch.gateway.hub import Hub
 from dispatch.gateway.inside import inside
@@ -37,6 +42,7 @@ from dispatch.gateway.told import Told
 from dispatch.gateway.twin import Twin
 from dispatch.live.board import Board
 from dispatch.live.fleet import Fleet
+from dispatch.live.room import Room
 from dispatch.live.roster import Roster
 from dispatch.ports import Bus
 from dispatch.push.lane import Lane
@@ -45,6 +51,7 @@ from dispatch.push.webhook import Webhook
 from dispatch.push.worker import Worker
 from dispatch.router.valhalla import Valhalla
 from dispatch.settings import Settings, bus_servers
+from dispatch.store.ballast import MB, Ballast, free_bytes
 from dispatch.store.postgres import PostgresStore
 from dispatch.telemetry import Metrics, Stalls
 from geo.eta import EtaModel, StraightLine
@@ -62,7 +69,7 @@ QUEUES_EVERY_S: Final = 5.0
 HOUR_EVERY_S: Final = 30.0
 ALONE: Final = "0"
 """The name of the first of a machine's processes, or of the only one."""
-DEFAULTS: Final = Settings(canary="off")
+DEFAULTS: Final = Settings(canary="off", ballast_mb=0)
 """Of a service inside another program: nothing happens in it that nobody asked for."""
 
 
@@ -170,11 +177,11 @@ async def _joined(peers: Peers) -> AsyncIterator[None]:
 
 async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: str) -> Service:
     """Build the parts and fill memory from what is on disk."""
-    clock = SystemClock()
-    before = clock.now()
-    database_now = await store.now()
-    clock.set(database_now, round_trip_s=(clock.now() - before).total_seconds())
-    metrics, keyring, roster, board = Metrics(), Keyring(), Roster(), Board()
+    clock, metrics = SystemClock(), Metrics()
+    timekeeper = Timekeeper(store, clock, metrics)
+    await timekeeper.start()
+    keyring, roster, board = Keyring(), Roster(), Board()
+    room = Room(settings.ballast_mb * MB, lambda work: metrics.room_refusals.labels(work).inc())
     model = _model(settings)
     fleet = Fleet(model, wakes=settings.push_url is not None)
     await asyncio.to_thread(fleet.warm)
@@ -186,7 +193,11 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: s
         roster=roster,
         keyring=keyring,
         metrics=metrics,
+        room=room,
     )
+    watch = _room_watch(desk, settings)
+    store.tell_full(watch.told_full)
+    await watch.look()
     await desk.recover()
     phones = Phones(desk, await store.epoch(), new_token=new_token)
     hub = Hub(phones, metrics.stage_took, jitter)
@@ -201,12 +212,17 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: s
         prefix=f"kapok.{await store.installation()}",
         dead=is_dead,
     )
-    loops = Loops(desk, phones, clock.set)
+    loops = Loops(desk, phones)
+    for seconds, work in timekeeper.beats():
+        loops.also(seconds, work)
+    desk.ahead_s = timekeeper.ahead_s
     for seconds, work in peers.beats():
         loops.also(seconds, work)
+    loops.also(SPLIT_EVERY_S, Split(desk).look)
     loops.also(TOLD_EVERY_S, Told(hub, metrics).tell)
     loops.also(QUEUES_EVERY_S, Queues(desk, phones, store.backlog).look)
     keep = timedelta(days=settings.keep_days)
+    loops.also(ROOM_EVERY_S, watch.look)
     loops.also(RETENTION_EVERY_S, Retention(desk, store, keep).run)
     await loops.reread_keys()
     oldest = oldest_of(settings.oldest_apps)
@@ -231,6 +247,20 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: s
         peers=peers,
         loops=loops,
         app=_routed(rest, socket),
+    )
+
+
+def _room_watch(desk: Desk, settings: Settings) -> RoomWatch:
+    """Return what looks at the disks of the database, where they are ours, and of its archive."""
+    if not settings.ballast_mb:
+        return RoomWatch(desk)
+    ballast = Ballast(settings.data, settings.ballast_mb * MB)
+    archive = settings.archive
+    return RoomWatch(
+        desk,
+        store_bytes=ballast.room_bytes,
+        archive_bytes=partial(free_bytes, archive) if archive else None,
+        archive_least_bytes=ballast.size_bytes,
     )
 
 

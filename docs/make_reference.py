@@ -48,6 +48,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "archive": "The folder in which the embedded database's log is kept as it grows.",
     "backups": "The folder in which `kapok backup` makes backups, and `kapok doctor` looks.",
     "keep_days": "How long incidents that are over, and their log, are kept: 183 days at least.",
+    "ballast_mb": "What is held back for incidents on the embedded database's disk, and the measure"
+    " of how full it may be; 0: nothing is held or looked at.",
     "host": "The address to listen on.",
     "port": "The port to listen on; 0 takes a free one.",
     "bus_url": "NATS servers between processes, `nats://name:password@a:4222,b:4222`, or `tls` "
@@ -88,6 +90,7 @@ REST_ONLY: Final[Mapping[Code, str]] = {
     Code.KEY_REQUIRED: "A change came without exactly one good `Idempotency-Key`.",
     Code.IN_FLIGHT: "The same change is being carried out; ask again for its answer.",
     Code.PRECONDITION_FAILED: "Another version stands than `If-Match` names: see `changes`.",
+    Code.PLACE_GONE: "The place lies in a log before a restore or failover: read anew.",
     Code.METHOD_NOT_ALLOWED: "The address is right, the method is not.",
     Code.UNSUPPORTED_MEDIA_TYPE: "The body is not sent as `application/json`.",
 }

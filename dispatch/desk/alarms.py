@@ -11,6 +11,7 @@ import structlog
 from dispatch.auth import Grant, Right
 from dispatch.core.alarms import PRESENT_S, addressed, heard_entry, step_entry
 from dispatch.core.errors import NotFound, Unavailable
+from dispatch.desk.rounds import rounds
 from dispatch.ports import Clock, Store, StoreAway
 from dispatch.trace import begin
 from geo.jurisdiction import within
@@ -62,18 +63,7 @@ class Alarms:
 
     async def run(self) -> None:
         """Ask desks whenever it is time to, until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._new.wait()
-            except TimeoutError:
-                pass
-            self._new.clear()
-            begin(self._clock.new_trace())
-            try:
-                await self.ask_desks()
-            except StoreAway as away:
-                log.warning("store_away", work="alarms", error=str(away))
+        await rounds("alarms", self.ask_desks, self._new, self._clock, LOOK_EVERY_S)
 
     async def ask_desks(self) -> int:
         """Take every alarm whose time has come to its next desk; return how many."""

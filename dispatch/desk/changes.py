@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from dispatch.core.decision import Decision
-from dispatch.core.errors import Conflict, IdReuse, Overloaded, Refusal, Unavailable
+from dispatch.core.errors import Conflict, IdReuse, Overloaded, Refusal
 from dispatch.core.events import Entry, Event
 from dispatch.core.hidden import is_hidden
 from dispatch.core.lifecycle import OVER
@@ -86,7 +86,7 @@ class Changes(Picture):
                     self.reread.update(taken.unit_ids)
                     raise Conflict("the unit has another task", state="engaged") from taken
                 except StoreAway as away:
-                    late = Unavailable("the store does not answer; try again")
+                    late = self.room.away()
                     if self.clock.now() >= deadline:
                         raise late from away
                     await asyncio.sleep(AWAY_PAUSE_S)
@@ -142,6 +142,8 @@ class Changes(Picture):
         _tell(decision)
         if decision.alarms:
             self.alarms.look()
+        if decision.put_off:
+            self.put_off.add(decision.case.incident.id)
         self._look_ahead(decision.entries)
 
     def follow(

@@ -15,7 +15,10 @@ from dispatch.core.errors import Conflict, Forbidden, IdReuse, Invalid, NotFound
 from dispatch.core.notices import KEPT, withdrawn
 from dispatch.desk import answers
 from dispatch.desk.in_flight import InFlight
+from dispatch.desk.rounds import rounds
+from dispatch.desk.words import EVERYWHERE
 from dispatch.live.fleet import Fleet
+from dispatch.live.room import Room, Work
 from dispatch.live.roster import Roster
 from dispatch.ports import (
     OUTBOX_MOST,
@@ -30,7 +33,6 @@ from dispatch.ports import (
     Store,
     StoreAway,
 )
-from dispatch.trace import begin
 from geo.geojson import Area, BadFeatureError, Feature, read_area
 from geo.jurisdiction import within
 from geo.point import Box, Point
@@ -51,8 +53,6 @@ GIVES_WAY_S: Final = 0.05
 LOOK_EVERY_S: Final = 1.0
 LIFE_MOST: Final = timedelta(days=7)
 TRIES: Final = 3
-EVERYWHERE: Final = "all"
-"""In place of a jurisdiction: a notice may be for many."""
 
 
 class Notices:
@@ -66,12 +66,14 @@ class Notices:
         fleet: Fleet,
         roster: Roster,
         decisions: InFlight | None = None,
+        room: Room | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._fleet = fleet
         self._roster = roster
         self._decisions = InFlight() if decisions is None else decisions
+        self._room = room or Room()
         self._outbound: Outbound | None = None
         self._waiting: dict[DeviceId, int] = {}
         self._new = asyncio.Event()
@@ -135,6 +137,7 @@ class Notices:
             try:
                 if (earlier := await self._earlier(once)) is not None:
                     return earlier, True
+                self._room.require(Work.NOTICES)
                 await self._store.put_notice(notice, unit_ids, once, answer)
             except AlreadyAnswered:
                 continue
@@ -229,18 +232,7 @@ class Notices:
 
     async def run(self) -> None:
         """Send what waits to be sent, batch by batch, until cancelled."""
-        while True:
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._new.wait()
-            except TimeoutError:
-                pass
-            self._new.clear()
-            begin(self._clock.new_trace())
-            try:
-                await self.go_on()
-            except StoreAway as away:
-                log.warning("store_away", work="notices", error=str(away))
+        await rounds("notices", self.go_on, self._new, self._clock, LOOK_EVERY_S)
 
     async def go_on(self) -> None:
         """Send what waits; where a batch was written and nobody heard of it, learn of it first."""
@@ -252,9 +244,12 @@ class Notices:
         self._unsure = False
 
     async def send_waiting(self) -> int:
-        """Send every notice to its end; return how many rows were written."""
+        """Send every notice as far as there is room; return how many rows were written."""
         sent = 0
-        while (rows := await self._store.post_notice(BATCH, self._clock.now())) is not None:
+        while self._room.has(Work.NOTICES):
+            rows = await self._store.post_notice(BATCH, self._clock.now())
+            if rows is None:
+                break
             sent += len(rows)
             if self._told is not None:
                 self._told(EVERYWHERE, rows)

@@ -1,7 +1,7 @@
 """The other processes: told what is done here, heard, missed, and done without."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -15,15 +15,15 @@ from dispatch.desk.absence import Absence
 from dispatch.desk.agreement import Agreement
 from dispatch.desk.desk import Desk
 from dispatch.desk.ear import Ear
+from dispatch.desk.elsewhere import Elsewhere
+from dispatch.desk.joining import JOIN_S, Joining
 from dispatch.desk.phones import Phones
+from dispatch.desk.questions import Questions
 from dispatch.desk.voice import Voice
 from dispatch.live.neighbours import Heard, Neighbours
 from dispatch.ports import (
-    LIVE_S,
     Beat,
     Bus,
-    BusAway,
-    Nobody,
     Node,
     NodeId,
     Reply,
@@ -40,20 +40,8 @@ LOOK_EVERY_S: Final = 1.0
 MOVED_EVERY_S: Final = 10.0
 BOUND_LATE: Final = timedelta(seconds=30)
 """A binding may be written so long after its hello."""
-ANSWER_S: Final = 1.0
-JOIN_S: Final = LIVE_S + 2.0
-"""Longer than one that died a moment ago is still on the list."""
-JOIN_PAUSE_S: Final = 0.25
-PART: Final = 2000
-"""Phones in one answer: some 200 KB."""
-ASKS_MOST: Final = 64
-"""Questions under way at once; above that the watch over silence has to do."""
 POSITIONS_LATE: Final = timedelta(seconds=70)
 """A position is written down a minute after it was, at the latest."""
-
-
-class OtherBus(Exception):
-    """A process works on the same store and does not hear us: both would send the same units."""
 
 
 class Hub(Protocol):
@@ -85,21 +73,15 @@ class Peers:
     ) -> None:
         self._desk, self._phones, self._hub = desk, phones, hub
         self._bus, self._node, self._prefix = bus, node, prefix
-        self._dead = dead
-        self._join_s = join_s
         self._ear = Ear(desk, phones)
         self._neighbours = Neighbours()
         self._agreement = Agreement(desk, counts=False)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._near: tuple[NodeId, ...] = ()
-        self._replies: dict[str, Reply] = {
-            "there": self._there,
-            "picture": self._picture,
-            "assign": self._assign,
-        }
+        self._questions = Questions(bus, prefix)
+        self._joining = Joining(desk.store, self._questions, node.id, dead=dead, within_s=join_s)
+        self.elsewhere = Elsewhere(phones, self._questions, self._gone)
+        self._replies: dict[str, Reply] = {"there": self._there, **self.elsewhere.replies}
         self._reading = asyncio.Lock()
-        self._unknown: set[NodeId] = set()
-        self._asking: dict[NodeId, set[DeviceId]] = {}
         self._moved_since: Instant | None = None
         self._missed = False
         self._missed_words = 0
@@ -120,17 +102,17 @@ class Peers:
         Whoever was here before is asked which phones he holds.
         """
         await self._listen()
-        await self._met(await self._store_beat())
+        beat = await self._joining.meet(self._store_beat)
+        self._neighbours.listed(beat.others, _now_s())
         self._desk.tell_through(self.voice)
-        self._desk.assign_through(self.assign)
+        self._desk.assign_through(self.elsewhere.assign)
         self._desk.rouse_by(self.absence.rouse)
         self.voice.pulse()
         await self.read_again()
 
     async def leave(self) -> None:
         """Say farewell: the phones of this process are coming to the others."""
-        for task in self._tasks:
-            task.cancel()
+        self.elsewhere.stop()
         self.voice.pulse(ends=True)
         try:
             await self._desk.store.leave(self._node.id)
@@ -141,7 +123,7 @@ class Peers:
         for pattern in (words.EVENTS, words.HERE, words.PLACES):
             await self._bus.subscribe(f"{self._prefix}.{pattern}.>", self._take)
         for verb, reply in self._replies.items():
-            await self._bus.answer(self._gateway(self._node.id, verb), reply)
+            await self._questions.answer(self._node.id, verb, reply)
 
     def answer(self, verb: str, reply: Reply) -> None:
         """Answer one question more of other processes; to be said before `join`."""
@@ -149,48 +131,11 @@ class Peers:
 
     async def ask_near(self, verb: str) -> list[bytes]:
         """Ask the other processes of this machine; whoever does not answer is left out."""
-        asked = (self._asked(node_id, verb) for node_id in self._near)
+        asked = (self._questions.asked(node_id, verb) for node_id in self._near)
         return [answer for answer in await asyncio.gather(*asked) if answer is not None]
 
-    async def _asked(self, node_id: NodeId, verb: str) -> bytes | None:
-        try:
-            return await self._bus.ask(self._gateway(node_id, verb), b"", ANSWER_S)
-        except (Nobody, BusAway):
-            return None
-
-    async def _met(self, beat: Beat) -> None:
-        """Make sure that everybody alive hears us; the dead are waited for till they are off."""
-        loop = asyncio.get_running_loop()
-        till = loop.time() + self._join_s
-        strangers = await self._strangers(beat)
-        while strangers and loop.time() < till:
-            await asyncio.sleep(JOIN_PAUSE_S)
-            beat = await self._store_beat()
-            strangers = await self._strangers(beat)
-        self._neighbours.listed(beat.others, _now_s())
-        if strangers:
-            await self._desk.store.leave(self._node.id)
-            raise OtherBus(
-                f"a process on {strangers[0].host} (pid {strangers[0].pid}) works on this database "
-                "and is not on this bus: give both the same BUS_URL, or stop it"
-            )
-
-    async def _strangers(self, beat: Beat) -> list[Node]:
-        return [node for node in beat.others if not await self._answers(node)]
-
-    async def _answers(self, node: Node) -> bool:
-        """Say whether a process answers, or is known to be dead; it is taken off the list then."""
-        if self._dead(node):
-            await self._desk.store.leave(node.id)
-            return True
-        try:
-            await self._bus.ask(self._gateway(node.id, "there"), b"", ANSWER_S)
-        except (Nobody, BusAway):
-            return False
-        return True
-
     async def _store_beat(self) -> Beat:
-        beat = await self._desk.store.beat(self._node)
+        beat = await self._desk.store.beat(self._node, self._desk.clock.now())
         self._near = tuple(node.id for node in beat.others if node.host == self._node.host)
         return beat
 
@@ -252,11 +197,13 @@ class Peers:
         presence.moved([b for b in bindings if b.device_id in lost])
 
     async def look(self) -> None:
-        """Read again what was missed; while the picture is partial, all that is written down."""
+        """Read again what was missed; while the picture is partial, all that is written down.
+
+        Once it is whole again, and read, whoever waited for that to be called back is looked at.
+        """
         self._tell()
-        for node_id in sorted(self._unknown):
-            self._ask_whom(node_id)
-        if self._desk.partial:
+        self.elsewhere.ask_doubted()
+        if self._desk.partial or self._desk.put_off:
             await self._read_positions()
         if self._missed or self._desk.partial:
             self._missed = False
@@ -265,6 +212,8 @@ class Peers:
             except StoreAway:
                 self._missed = True
                 raise
+        if self._desk.put_off and not self._desk.partial:
+            self._desk.look_again()
 
     def _tell(self) -> None:
         """Tell the metrics how it stands."""
@@ -340,8 +289,8 @@ class Peers:
 
     def _heard(self, word: words.Numbered) -> None:
         self._number(word.node, self._neighbours.hear(word.node, word.n, _now_s()))
-        if isinstance(word, words.Here) and word.node in self._asking:
-            self._asking[word.node].update(word.gone, (phone.device_id for phone in word.phones))
+        if isinstance(word, words.Here):
+            self.elsewhere.named(word)
         self._ear.take(word)
 
     def _pulsed(self, pulse: words.Pulse) -> None:
@@ -352,10 +301,10 @@ class Peers:
 
     def _number(self, node_id: NodeId, heard: Heard) -> None:
         if heard is not Heard.NEXT:
-            self._unknown.add(node_id)
+            self.elsewhere.doubt([node_id])
             self._note_missed()
         if heard is Heard.NEW:
-            self._ask_whom(node_id)
+            self.elsewhere.ask_whom(node_id)
 
     def _note_missed(self) -> None:
         self._missed = True
@@ -363,85 +312,11 @@ class Peers:
 
     def _miss_all(self) -> None:
         """Know nothing for sure: nobody can tell whose word it was, and of what."""
-        self._unknown.update(self.others())
+        self.elsewhere.doubt(self.others())
         self._note_missed()
-
-    def _ask_whom(self, node_id: NodeId) -> None:
-        """Ask a process which phones it holds, unless it is being asked."""
-        if node_id not in self._asking:
-            self._unknown.discard(node_id)
-            self._asking[node_id] = set()
-            self._spawn(self._ask_for_picture(node_id, self._asking[node_id]))
-
-    async def _ask_for_picture(self, node_id: NodeId, named: set[DeviceId]) -> None:
-        """Take all phones that a process holds; whom it has named meanwhile is known better."""
-        phones = await self._picture_of(node_id)
-        if self._asking.get(node_id) is not named:
-            return
-        del self._asking[node_id]
-        if phones is None:
-            self._unknown.add(node_id)
-        else:
-            self._phones.presence.all_elsewhere(node_id, phones, named)
-
-    async def _picture_of(self, node_id: NodeId) -> list[words.Phone] | None:
-        """Return all phones that a process holds; None where it does not answer."""
-        phones: list[words.Phone] = []
-        more = True
-        try:
-            while more:
-                after = phones[-1].device_id if phones else None
-                body = msgspec.json.encode(after)
-                answer = await self._bus.ask(self._gateway(node_id, "picture"), body, ANSWER_S)
-                held = words.heard(answer, words.Held)
-                phones += held.phones
-                more = held.more
-        except (Nobody, BusAway, words.Unreadable) as error:
-            log.warning("picture_not_had", error=type(error).__name__)
-            return None
-        return phones
-
-    # What is asked of it. ------------------------------------------------------------------------
 
     def _there(self, _: bytes) -> bytes:
         return msgspec.json.encode(self._node.id)
-
-    def _picture(self, body: bytes) -> bytes:
-        after = msgspec.json.decode(body, type=DeviceId | None)
-        phones = self._phones.presence.held(after, PART + 1)
-        return words.spoken(words.Held(phones=tuple(phones[:PART]), more=len(phones) > PART))
-
-    def _assign(self, body: bytes) -> bytes:
-        """Say which of these phones are here."""
-        asked = msgspec.json.decode(body, type=list[DeviceId])
-        return msgspec.json.encode([d for d in asked if self._phones.presence.has(d)])
-
-    # Whether mail finds its phone. ---------------------------------------------------------------
-
-    def assign(self, device_ids: Iterable[DeviceId]) -> None:
-        """Ask those who hold these phones whether they still do; never waits.
-
-        Nobody answers for a process that is dead: that is known at once, not when it is missed.
-        """
-        for node_id, some in self._phones.presence.holders(device_ids).items():
-            if len(self._tasks) < ASKS_MOST:
-                self._spawn(self._ask_for(node_id, some))
-
-    async def _ask_for(self, node_id: NodeId, device_ids: Sequence[DeviceId]) -> None:
-        subject, presence = self._gateway(node_id, "assign"), self._phones.presence
-        since = {device_id: presence.since(device_id) for device_id in device_ids}
-        try:
-            answer = await self._bus.ask(subject, msgspec.json.encode(device_ids), ANSWER_S)
-            here = frozenset(msgspec.json.decode(answer, type=list[DeviceId]))
-        except Nobody:
-            self._gone(node_id)
-            here = frozenset()
-        except (BusAway, msgspec.DecodeError):
-            return
-        for device_id in frozenset(device_ids) - here:
-            if presence.since(device_id) == since[device_id]:
-                presence.left_elsewhere(node_id, device_id)
-            self._phones.sleepers.look(device_id)
 
     # Who is no more. -----------------------------------------------------------------------------
 
@@ -452,21 +327,9 @@ class Peers:
     def _ended(self, node_id: NodeId) -> None:
         """Do without a process: its phones are coming, and what it did last may not be known."""
         log.info("process_ended", node=node_id)
-        self._unknown.discard(node_id)
-        self._asking.pop(node_id, None)
-        self._phones.presence.all_elsewhere(node_id, ())
+        self.elsewhere.forget(node_id)
         self._desk.fleet.grace(self._desk.clock.now().timestamp())
         self._missed = True
-
-    # Small things. -------------------------------------------------------------------------------
-
-    def _gateway(self, node_id: NodeId, verb: str) -> str:
-        return f"{self._prefix}.{words.GATEWAY}.{node_id}.{verb}"
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _fix(at: Position) -> Fix:

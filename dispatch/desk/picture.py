@@ -18,10 +18,12 @@ from dispatch.desk.ring_maps import RingMaps
 from dispatch.desk.routes import Routes
 from dispatch.desk.turns import Turns
 from dispatch.desk.voice import Voice
+from dispatch.desk.words import EVERYWHERE
 from dispatch.live.board import Board
 from dispatch.live.field import FleetField
 from dispatch.live.fleet import Fleet
 from dispatch.live.rings import NOBODY, Rings
+from dispatch.live.room import Level, Room
 from dispatch.live.roster import Roster
 from dispatch.live.told import Told
 from dispatch.ports import Clock, Outbound, Sealed, Store
@@ -36,8 +38,8 @@ from schemas.wire import Close
 LOOKING: Final = frozenset({Status.OPEN, Status.DISPATCHING})
 DOUBTED: Final = timedelta(seconds=10)
 """So long after a commit without an answer nobody is sent here, unless another gets through."""
-EVERYWHERE: Final = "all"
-"""In place of a jurisdiction, where none is meant."""
+NO_EPOCH: Final = "-"
+"""Of a desk without phones: it lives no longer than its store."""
 READS_MOST: Final = 3
 """How often a unit that changes under a reader is read again at once."""
 
@@ -72,6 +74,7 @@ class Picture:
         roster: Roster,
         keyring: Keyring,
         metrics: Metrics,
+        room: Room | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -81,13 +84,21 @@ class Picture:
         self.places = JurisdictionIndex(())
         self.keyring = keyring
         self.metrics = metrics
+        self.room = room or Room()
+        self.archive_room = True
         self.soon: set[IncidentId] = set()
+        self.put_off: set[IncidentId] = set()
         self.reread: set[UnitId] = set()
         self.unsure: set[IncidentId] = set()
         self.poke = asyncio.Event()
         self.in_flight = InFlight()
         self.notices = Notices(
-            store=store, clock=clock, fleet=fleet, roster=roster, decisions=self.in_flight
+            store=store,
+            clock=clock,
+            fleet=fleet,
+            roster=roster,
+            decisions=self.in_flight,
+            room=self.room,
         )
         self.alarms = Alarms(store=store, clock=clock)
         self.ring_maps = RingMaps(fleet.model)
@@ -111,6 +122,8 @@ class Picture:
         self._rouse: Callable[[], Awaitable[None]] = _awake
         self._turns = Turns()
         self.alive: Callable[[], bool] = lambda: True
+        self.epoch: Callable[[], str] = lambda: NO_EPOCH
+        self.ahead_s: Callable[[], float] = lambda: 0.0
         self.changed: Callable[[Iterable[UnitId]], None] = lambda _: None
         self.rings = Rings()
         self.locate: Callable[[Iterable[UnitId]], None] = lambda _: None
@@ -128,7 +141,12 @@ class Picture:
 
     def degraded(self) -> list[str]:
         """Return what is not as it should be, though this process may be relied upon."""
-        return ["picture"] if self.partial else []
+        parts = {
+            "picture": self.partial,
+            "room": self.room.level is not Level.AMPLE,
+            "archive_room": not self.archive_room,
+        }
+        return [name for name, lacking in parts.items() if lacking]
 
     # Read from the store. --------------------------------------------------------------------
 
@@ -219,6 +237,12 @@ class Picture:
             self.unsure.discard(incident_id)
             if self._voice is not None:
                 self._voice.leave_gap()
+
+    def look_again(self) -> None:
+        """Decide again where somebody would have been called back, had the picture been whole."""
+        put_off, self.put_off = self.put_off, set()
+        self.soon.update(i for i in put_off if self.board.case(i) is not None)
+        self.poke.set()
 
     # Other processes. ------------------------------------------------------------------------
 

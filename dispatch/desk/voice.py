@@ -111,5 +111,5 @@ class Voice:
 
 def _district(juris: str) -> str:
     """Return city and district, as two words of a subject."""
-    labels = [*juris.split("."), "all"][:DISTRICT_LABELS]
+    labels = [*juris.split("."), words.EVERYWHERE][:DISTRICT_LABELS]
     return ".".join(labels)

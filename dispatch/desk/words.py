@@ -107,6 +107,8 @@ HERE: Final = "here"
 EVENTS: Final = "ev"
 PLACES: Final = "loc"
 GATEWAY: Final = "gw"
+EVERYWHERE: Final = "all"
+"""In place of a jurisdiction, where none is meant or all are."""
 Numbered = Decided | Posted | Changed | Here
 KINDS: Final[dict[type, str]] = {
     Decided: "decided",

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 import structlog
 
-from dispatch.core.errors import Refusal, Temporary, Unauthenticated
+from dispatch.core.errors import Refusal
 from dispatch.gateway.app_version import Oldest
-from dispatch.gateway.frames import Template, kept, template, turned, written
+from dispatch.gateway.check import TurnedAway, check, held_by
+from dispatch.gateway.frames import Template, template, written
 from dispatch.gateway.hub import Hub
-from dispatch.gateway.limits import BREATH_FRAMES, PART_WITHIN_S, SWEEP_ROWS, Porch
+from dispatch.gateway.limits import BREATH_FRAMES, PART_WITHIN_S, Porch
+from dispatch.gateway.missed import replay
 from dispatch.gateway.outbox import Outbox, Row
 from dispatch.gateway.phones import Phones
 from dispatch.gateway.protocol import Line
@@ -33,8 +35,7 @@ from dispatch.gateway.session import (
     Session,
     Store,
 )
-from dispatch.ports import Identity, StoreAway
-from dispatch.ports import Outbox as Kept
+from dispatch.ports import Identity
 from dispatch.trace import present, traced
 from geo.datum import Datum
 from schemas import wire
@@ -47,8 +48,6 @@ Say = Callable[[Message], Awaitable[None]]
 Work = Do | Identify
 
 log = structlog.get_logger()
-LOOKS_MOST: Final = 8
-"""How often a stream may grow while its notices are looked up."""
 UNHEARD_MOST: Final = 16
 """Offers of one socket whose acknowledgement is timed; the oldest are given up."""
 _NONE: Final[dict[int, float]] = {}
@@ -280,64 +279,13 @@ class Connection:
             )
 
     async def _identify(self, hello: Hello) -> None:
-        if not self._hub.begin_check(busy=hello.busy):
-            self.close(Close.OVERLOADED, self._hub.later_s())
-            return
         try:
-            identity = await self._phones.identify(hello.tok)
-            await self._let_in(hello, identity)
-        except Unauthenticated:
-            self.close(Close.AUTH_INVALID)
-        except Temporary:
-            self.close(Close.OVERLOADED, self._hub.later_s())
+            self._welcome(hello, await check(self._phones, self._hub, hello))
+        except TurnedAway as away:
+            self.close(away.code, away.later_s)
         except Exception:
             log.exception("hello_failed")
             self.close(Close.INTERNAL)
-        finally:
-            self._hub.end_check()
-
-    async def _let_in(self, hello: Hello, identity: Identity) -> None:
-        barred = self._phones.barred(identity)
-        if barred is None and not self._hub.has_room(identity):
-            barred = Close.FORBIDDEN
-        if barred is not None:
-            self.close(barred)
-            return
-        head = self._phones.head(identity.device_id)
-        if hello.epoch == self._phones.epoch and (hello.ack or 0) > head:
-            await self._require_given(identity, hello.ack or 0)
-        if await self._knows_notices(identity, self._held(hello)):
-            self._welcome(hello, identity)
-
-    def _held(self, hello: Hello) -> int:
-        """Return how far a phone has its stream."""
-        return (hello.ack or 0) if hello.epoch == self._phones.epoch else 0
-
-    async def _knows_notices(self, identity: Identity, held: int) -> bool:
-        """Learn which notices the welcome has to announce; hang up where that cannot be known.
-
-        A seq between what the phone holds and the head may be a notice nobody here has heard of:
-        its phone would acknowledge it with the rest. Asked again while the stream grows meanwhile.
-        """
-        device_id = identity.device_id
-        for _ in range(LOOKS_MOST):
-            head = self._phones.head(device_id)
-            if head <= held:
-                return True
-            try:
-                await self._phones.learn_notices(device_id, held)
-            except (StoreAway, Temporary):
-                self.close(Close.OVERLOADED, self._hub.later_s())
-                return False
-            if self._phones.head(device_id) == head:
-                return True
-        self.close(Close.OVERLOADED, self._hub.later_s())
-        return False
-
-    async def _require_given(self, identity: Identity, ack: int) -> None:
-        """Begin a new epoch where a phone holds rows of this one that the store does not."""
-        if await self._phones.lost(identity, ack):
-            self._hub.stats.lost_rows += 1
 
     def _welcome(self, hello: Hello, identity: Identity) -> None:
         """Take the seat, then tell the truth: whatever is pushed from here on comes after it."""
@@ -353,7 +301,7 @@ class Connection:
         if identity.expires_at is not None:
             self._token_ends(ms(identity.expires_at))
         till = self._phones.notices_till(identity.device_id)
-        held = self._held(hello)
+        held = held_by(hello, self._phones.epoch)
         self.lags = till > held
         self._act(
             self._session.welcome(
@@ -368,38 +316,23 @@ class Connection:
         )
         self._hurry()
         if self.lags:
-            self._hub.spawn(self._replay(held))
-
-    async def _replay(self, after: int) -> None:
-        """Hand over the notices that wait; what was committed since the welcome follows."""
-        try:
-            while rows := await self._waiting(after):
-                for row in rows:
-                    form = template(turned(kept(row.frame), self.datum), row.at)
-                    self.deliver(form, row.seq)
-                after = rows[-1].seq
-                if self._writer is not None:
-                    await asyncio.wait({self._writer})
-        except (StoreAway, Temporary):
-            self.close(Close.OVERLOADED, self._hub.later_s())
-        except Exception:
-            log.exception("replay_failed", device=self.identity.device_id)
-            self.close(Close.INTERNAL)
-        self.lags = False
-        self._hub.caught_up()
-
-    async def _waiting(self, after: int) -> list[Kept]:
-        """Return some more notices of the time before the welcome; none where nobody listens."""
-        if self._gone or self._parting is not None or after >= self.told:
-            return []
-        rows = await self._phones.notices(self.identity.device_id, after, SWEEP_ROWS)
-        return [row for row in rows if row.seq <= self.told]
+            self._hub.spawn(replay(self._phones, self._hub, self, held))
 
     def _token_ends(self, at_ms: float) -> None:
         left_s = (at_ms - ms(self._phones.clock.now())) / 1000
         self._session.token_ends(self._loop.time() + left_s)
 
     # Writing. ------------------------------------------------------------------------------------
+
+    @property
+    def listens(self) -> bool:
+        """Whether what is handed over may still be written."""
+        return not self._gone and self._parting is None
+
+    async def until_written(self) -> None:
+        """Wait until nothing is being written."""
+        if self._writer is not None:
+            await asyncio.wait({self._writer})
 
     def deliver(self, form: Template, seq: int) -> None:
         """Queue a reliable frame; a full queue closes the socket. Never waits."""
@@ -503,8 +436,7 @@ class Connection:
             return
         try:
             async with asyncio.timeout(self._part_within_s):
-                if self._writer is not None:
-                    await asyncio.wait({self._writer})
+                await self.until_written()
                 await self._say(farewell(part))
         except TimeoutError:
             self._drop()

@@ -5,12 +5,13 @@ from typing import Final
 
 import msgspec
 
-from dispatch.core.events import Entry, Event
+from dispatch.core.events import Entry
 from dispatch.ports import Cursor, Logged
 from dispatch.store import notice_statements as notice_sql
 from dispatch.store import statements as sql
 from dispatch.store.closures import FORGET as FORGET_CLOSURES
-from dispatch.store.pools import Pools, Row, translated
+from dispatch.store.log_rows import entry
+from dispatch.store.pools import Pools, translated
 from schemas.base import IncidentId, Instant
 from schemas.incident import Case, Incident
 
@@ -39,7 +40,7 @@ class PostgresHistory(Pools):
         """Return an incident's entries above n, oldest first."""
         with translated():
             rows = await self._side.fetch(sql.TIMELINE, incident_id, after, limit)
-        return [_entry(r) for r in rows]
+        return [entry(r) for r in rows]
 
     async def events(self, after: Cursor, limit: int) -> list[Logged]:
         """Return the log above a cursor, in an order that never gains a line below it later."""
@@ -49,7 +50,7 @@ class PostgresHistory(Pools):
             Logged(
                 cursor=Cursor(xid=r["xid"], id=r["id"]),
                 incident_id=r["incident_id"],
-                entry=_entry(r),
+                entry=entry(r),
                 juris=r["juris"],
                 source=r["source"],
                 ext_id=r["ext_id"],
@@ -67,16 +68,3 @@ class PostgresHistory(Pools):
                 done = await self._side.execute(statement, now, most)
             gone += int(done.rsplit(" ", 1)[1])
         return gone
-
-
-def _entry(r: Row) -> Entry:
-    return Entry(
-        n=r["n"] or 0,
-        type=Event(r["type"]),
-        by=r["by"],
-        via=r["via"],
-        at=r["at"],
-        unit_id=r["unit_id"],
-        data=msgspec.json.decode(r["data"]),
-        trace=r["trace"] or "",
-    )

@@ -3,7 +3,7 @@
 import msgspec
 from msgspec.structs import asdict
 
-from dispatch.core.events import Entry, Event
+from dispatch.core.events import Entry
 from dispatch.ports import (
     Answer,
     Code,
@@ -17,6 +17,7 @@ from dispatch.ports import (
     masked,
 )
 from dispatch.store import unit_statements as sql
+from dispatch.store.log_rows import entry
 from dispatch.store.pools import Pools, Row, encoded, kept_reply
 from dispatch.trace import present
 from schemas.base import DeviceId, IncidentId, MemberId, UnitId
@@ -90,7 +91,7 @@ class PostgresRegister(Pools):
 
     async def since(self, incident_id: IncidentId, version: int, limit: int) -> list[Entry]:
         """Return what made later versions of an incident: the last entries, oldest first."""
-        return [_entry(r) for r in await self._rows(sql.SINCE, incident_id, version, limit)]
+        return [entry(r) for r in await self._rows(sql.SINCE, incident_id, version, limit)]
 
     async def tail(self) -> Cursor:
         """Return where the log ends now: whatever becomes visible later lies above it."""
@@ -122,17 +123,4 @@ def _phone(r: Row) -> Phone:
         member=r["member"],
         enrolled_at=r["enrolled_at"],
         revoked_at=r["revoked_at"],
-    )
-
-
-def _entry(r: Row) -> Entry:
-    return Entry(
-        n=r["n"],
-        type=Event(r["type"]),
-        by=r["by"],
-        via=r["via"],
-        at=r["at"],
-        unit_id=r["unit_id"],
-        data=msgspec.json.decode(r["data"]),
-        trace=r["trace"] or "",
     )

@@ -160,10 +160,11 @@ async def test_a_killed_bus_is_brought_back(service: Running, fleet: PhoneFleets
 
 
 async def test_nothing_outlives_a_killed_parent(service: Running, fleet: PhoneFleets) -> None:
-    """Workers, database and bus end with it, by the kernel's hand."""
+    """Workers, database and bus end with it, by the kernel's hand; one that is stopped too."""
     orphans = service.children
     assert set(service.workers) < set(orphans)
     assert len(orphans) == len(service.workers) + len(("database", "bus"))
+    os.kill(service.workers[0], signal.SIGSTOP)
     os.kill(service.process.pid, signal.SIGKILL)
     await service.process.wait()
     await until(lambda: not any(alive(pid) for pid in orphans))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import timedelta
 from functools import partial
 from typing import Any, Final, cast
 
@@ -10,8 +9,9 @@ import structlog
 
 from dispatch.auth import Keyring
 from dispatch.desk.desk import Desk
+from dispatch.desk.joining import OtherBus
 from dispatch.desk.loops import Loops
-from dispatch.desk.peers import OtherBus, Peers
+from dispatch.desk.peers import Peers
 from dispatch.desk.phones import Phones
 from dispatch.gateway.connection import Message
 from dispatch.gateway.hub import AWAY_S, Hub
@@ -86,7 +86,7 @@ class Server:
         self.peers = self._make_peers(
             self.desk, self.phones, self.hub, bus=self.bus, node=self._node(), prefix=PREFIX
         )
-        self.loops = Loops(self.desk, self.phones, lambda *_, **__: timedelta(0))
+        self.loops = Loops(self.desk, self.phones)
         self.socket = UnitSocket(self.phones, self.hub)
         self.twin = Twin(self.phones)
         await self._join()
@@ -143,7 +143,7 @@ class Server:
         self.up = False
         self.store.cut = True
         self.bus.cut()
-        for task in (*self._tasks, *self.hub._tasks, *self.peers._tasks):
+        for task in (*self._tasks, *self.hub._tasks, *self.peers.elsewhere.tasks):
             task.cancel()
         for line in tuple(self._lines):
             line.die()

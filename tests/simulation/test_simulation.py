@@ -14,7 +14,10 @@ import structlog
 from msgspec.structs import replace
 
 from dispatch.core.decision import Decision
+from dispatch.desk.desk import Desk
+from dispatch.desk.elsewhere import Elsewhere
 from dispatch.desk.peers import Peers
+from dispatch.desk.phones import Phones
 from dispatch.gateway.hub import Hub
 from dispatch.live.board import Board
 from dispatch.ports import NodeId, Once, Sealed
@@ -140,11 +143,19 @@ class Careless(Peers):
         """Go on with what was heard."""
 
 
-class Incurious(Peers):
+class Unasked(Elsewhere):
     """Asks nobody which phones he holds."""
 
-    def _ask_whom(self, node_id: NodeId) -> None:
+    def ask_whom(self, node_id: NodeId) -> None:
         """Go on with what was heard."""
+
+
+class Incurious(Peers):
+    """Knows of phones elsewhere only what it happens to hear."""
+
+    def __init__(self, desk: Desk, phones: Phones, hub: Hub, **more: Any) -> None:
+        super().__init__(desk, phones, hub, **more)
+        self.elsewhere = Unasked(phones, self._questions, self._gone)
 
 
 SLOW: Final = Weather(bus_s=3.0, roams=1.0)
@@ -169,7 +180,7 @@ def first_broken(**parts: Any) -> str:
         ({"make_store": Overwriting}, "a decision was written over another"),
         ({"make_hub": Dropping}, "a row was never received"),
         ({"make_board": Believing, "weather": SLOW, "processes": 3}, "the board differs"),
-        ({"make_peers": Careless}, "differs"),
+        ({"make_peers": Careless}, "a row was never received"),
         ({"make_peers": Incurious}, "differs"),
     ],
     ids=[

@@ -525,14 +525,17 @@ def test_calling_back_who_is_almost_there_teaches_him_not_to_go(
 
 
 def test_while_the_picture_is_partial_nobody_is_called_back() -> None:
-    """By what is seen of half the city; by the next step that is seen whole he is."""
+    """By what is seen of half the city; at the next look at a whole one he is."""
     story = overtaken(3)
     story.partial = True
-    story.report("near", Reached.EN_ROUTE)
-    assert story.task("far").state is AssignmentState.ASSIGNED
-    story.partial = False
     story.arrive("near")
+    story.wake_at_its_clocks(60)
+    assert story.task("far").state is AssignmentState.ASSIGNED
+    assert story.last.put_off
+    story.partial = False
+    story.wake_at_its_clocks(10)
     assert story.task("far").state is AssignmentState.OVERTAKEN
+    assert not story.last.put_off
 
 
 def test_a_backup_that_is_there_stays() -> None:

@@ -1,7 +1,6 @@
 """A desk over a real store, a clock that goes when told, and phones that do what a test says."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final, Self, cast
 
 import asyncpg
@@ -22,8 +21,9 @@ from dispatch.store.postgres import PostgresStore
 from dispatch.telemetry import Metrics
 from geo.datum import Datum
 from geo.eta import StraightLine
+from geo.point import Point
 from schemas import wire
-from schemas.base import DeviceId, IncidentId, Instant, KeyId, UnitId, ms
+from schemas.base import DeviceId, IncidentId, KeyId, UnitId, ms
 from schemas.incident import Case
 from schemas.plan import IncidentKind
 from schemas.rest import IncidentView, NeedBody, OpenIncident, Place
@@ -102,8 +102,7 @@ class Station:
         )
         self.desk.send_through(self.lane)
         self.phones = Phones(self.desk, "epoch")
-        self.settings: list[Instant] = []
-        self.loops = Loops(self.desk, self.phones, self._set_clock)
+        self.loops = Loops(self.desk, self.phones)
 
     @classmethod
     async def start(cls, dsn: str, clock: ManualClock, issued: Sequence[IssuedPhone]) -> Self:
@@ -113,10 +112,6 @@ class Station:
         await station.desk.recover()
         station.statements.clear()
         return station
-
-    def _set_clock(self, instant: Instant, *, round_trip_s: float) -> timedelta:
-        self.settings.append(instant)
-        return instant - self.clock.now() + timedelta(seconds=round_trip_s / 2)
 
     # Incidents. ------------------------------------------------------------------------------
 
@@ -160,6 +155,14 @@ class Station:
         )
 
     # Phones. ---------------------------------------------------------------------------------
+
+    async def anybody(self, number: int = 0) -> Identity:
+        """Return phone n of the city."""
+        return await self.phones.identify(self.issued[number].token)
+
+    def home(self, number: int = 0) -> Point:
+        """Return where phone n's unit has its post."""
+        return Point(self.issued[number].lon, self.issued[number].lat)
 
     async def phone(self, unit_id: str) -> Identity:
         """Return the phone of a unit."""

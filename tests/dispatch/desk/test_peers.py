@@ -1,150 +1,26 @@
 """Several processes over one store: what one decides, the others show and hand to their phones."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-
 import msgspec
 import pytest
-import pytest_asyncio
 
 from dispatch.bus.local import LocalBus, Wire
-from dispatch.desk.peers import OtherBus, Peers
-from dispatch.ports import Identity, Node, NodeId
+from dispatch.core import commands
+from dispatch.core.decision import ENGINE
 from geo.datum import Datum
 from schemas import wire
-from schemas.base import DeviceId, UnitId
+from schemas.base import UnitId, ms
+from schemas.incident import Assignment, AssignmentState, Role
 from schemas.notice import NoticeLevel
 from schemas.notices import SendNotice
 from schemas.unit import Duty, UnitState
-from schemas.wire import Activity, Close
+from schemas.wire import Close
 from tests.dispatch.desk.conftest import Start
-from tests.dispatch.desk.station import DISPATCHER, Station, sql
+from tests.dispatch.desk.processes import PREFIX, Process, missed, settled
+from tests.dispatch.desk.station import DISPATCHER, sql
 from tests.dispatch.desk.test_notices import sent
 from tests.fakes import ManualClock
-from tests.patience import until
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.postgres]
-PREFIX = "kapok.test"
-
-
-class Sockets:
-    """What a hub is told beside frames."""
-
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        self.sweeps = 0
-        self.replacements: list[tuple[str, str]] = []
-        self.late: list[tuple[str, int]] = []
-        self.resyncs = 0
-
-    def caught_up(self) -> None:
-        """Note a sweep."""
-        self.sweeps += 1
-
-    def refresh(self, device_id: DeviceId, frame: wire.ServerFrame) -> None:
-        """Leave it."""
-
-    def close_unit(self, unit_id: UnitId, code: int) -> None:
-        """Note a unit cut off."""
-        self._station.lane.close_unit(unit_id, code)
-
-    def close_device(self, device_id: DeviceId, code: int) -> None:
-        """Note a phone cut off."""
-        self._station.lane.close_device(device_id, code)
-
-    def replaced(self, device_id: DeviceId, inst: str) -> None:
-        """Note a phone that is elsewhere now."""
-        self.replacements.append((device_id, inst))
-
-    def overtaken(self, device_id: DeviceId, seq: int) -> None:
-        """Note a row found out late."""
-        self.late.append((device_id, seq))
-
-    def resync(self) -> None:
-        """Note that all phones were asked to come again."""
-        self.resyncs += 1
-
-
-class Process:
-    """A station on a bus."""
-
-    def __init__(
-        self, station: Station, clock: ManualClock, bus: LocalBus, *, dead: bool, join_s: float
-    ) -> None:
-        self.station, self.bus = station, bus
-        self.desk, self.phones = station.desk, station.phones
-        self.sockets = Sockets(station)
-        self.phones.presence.speak_through(self.sockets)
-        self.node = Node(
-            id=NodeId(clock.new_id()), host="here", pid=1, started_at=clock.now(), build="1"
-        )
-        self.peers = Peers(
-            self.desk,
-            self.phones,
-            self.sockets,
-            bus=bus,
-            node=self.node,
-            prefix=PREFIX,
-            dead=lambda _: dead,
-            join_s=join_s,
-        )
-
-    async def holds(self, unit_id: str, inst: str = "i1") -> Identity:
-        """Let the phone of a unit say hello here, and tell the others."""
-        identity = await self.station.phone(unit_id)
-        self.phones.connected(identity, inst)
-        await self.peers.speak()
-        await self.peers.bind()
-        return identity
-
-    def pushed(self) -> list[tuple[str, int]]:
-        """Return the frames handed to phones here: whose, and which."""
-        return [(row.device_id, row.seq) for row in self.station.lane.pushed]
-
-
-Begin = Callable[..., Awaitable[Process]]
-
-
-@pytest.fixture
-def joining() -> Wire:
-    """What connects the processes."""
-    return Wire()
-
-
-@pytest_asyncio.fixture
-async def begin(start: Start, clock: ManualClock, joining: Wire) -> AsyncIterator[Begin]:
-    """Start a process that joins the others."""
-    begun: list[Process] = []
-
-    async def started(on: Wire = joining, *, dead: bool = False, join_s: float = 5.0) -> Process:
-        process = Process(await start(), clock, LocalBus(on), dead=dead, join_s=join_s)
-        await process.peers.join()
-        begun.append(process)
-        for other in begun:
-            await other.peers.pulse()
-            await other.peers.beat()
-        await settled()
-        return process
-
-    yield started
-    for process in begun:
-        await process.peers.leave()
-
-
-@pytest_asyncio.fixture
-async def pair(begin: Begin) -> tuple[Process, Process]:
-    """Two processes that know each other."""
-    first, second = await begin(), await begin()
-    await until(lambda: bool(first.peers.others()) and bool(second.peers.others()))
-    await first.peers.look()
-    await second.peers.look()
-    return first, second
-
-
-async def settled() -> None:
-    """Let everything that was said be heard."""
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_a_decision_of_one_is_shown_by_the_other(pair: tuple[Process, Process]) -> None:
@@ -222,24 +98,6 @@ async def test_positions_are_shown_by_all_and_written_down_by_one(
     assert (here.desk.fleet.moved(), there.desk.fleet.moved()) == (1, 0)
 
 
-async def test_who_is_held_elsewhere_is_awake_there_and_asleep_when_it_says_so(
-    pair: tuple[Process, Process],
-) -> None:
-    """Whether a phone is pushed is decided by where it is, not by who decides."""
-    here, there = pair
-    identity = await here.holds(here.station.issued[0].unit)
-    await settled()
-    assert there.phones.presence.activity(identity.device_id) is Activity.FOREGROUND
-    here.phones.mode(identity, wire.Mode(m=Activity.BACKGROUND))
-    await here.peers.speak()
-    await settled()
-    assert there.phones.sleepers.asleep(identity.device_id)
-    here.phones.disconnected(identity)
-    await here.peers.speak()
-    await settled()
-    assert there.phones.presence.activity(identity.device_id) is None
-
-
 async def test_a_phone_that_comes_to_another_process_is_closed_where_it_was(
     pair: tuple[Process, Process], clock: ManualClock
 ) -> None:
@@ -265,17 +123,6 @@ async def test_of_two_hellos_the_one_bound_later_stays(
     await here.peers.look_for_moved()
     assert here.station.lane.closed == [(identity.device_id, Close.MOVED)]
     assert there.station.lane.closed == []
-
-
-async def test_a_process_that_joins_learns_who_is_where(begin: Begin) -> None:
-    """Phones that were there before it are held elsewhere for it too."""
-    first = await begin()
-    identity = await first.holds(first.station.issued[0].unit)
-    second = await begin()
-    await until(lambda: second.phones.presence.activity(identity.device_id) is not None)
-    assert second.phones.presence.holders([identity.device_id]) == {
-        first.node.id: [identity.device_id]
-    }
 
 
 async def test_a_missed_word_is_read_from_the_store(pair: tuple[Process, Process]) -> None:
@@ -305,29 +152,6 @@ async def test_a_process_that_says_farewell_is_done_without(pair: tuple[Process,
     assert there.peers.others() == []
 
 
-async def test_nobody_answers_for_a_dead_process_at_once(pair: tuple[Process, Process]) -> None:
-    """The first offer to a phone it held tells: it is asleep, and pushed."""
-    here, there = pair
-    unit_id = here.station.issued[0].unit
-    identity = await here.holds(unit_id)
-    await settled()
-    here.bus.cut()
-    there.peers.assign([identity.device_id])
-    await until(lambda: there.phones.sleepers.asleep(identity.device_id))
-    assert there.peers.others() == []
-
-
-async def test_a_phone_that_left_meanwhile_is_found_out(pair: tuple[Process, Process]) -> None:
-    """Its process answers without it."""
-    here, there = pair
-    identity = await here.holds(here.station.issued[0].unit)
-    await settled()
-    here.phones.disconnected(identity)
-    there.peers.assign([identity.device_id])
-    await until(lambda: there.phones.sleepers.asleep(identity.device_id))
-    assert there.peers.others() == [here.node.id]
-
-
 async def test_a_bus_that_is_away_makes_the_picture_partial(
     pair: tuple[Process, Process], clock: ManualClock
 ) -> None:
@@ -348,6 +172,50 @@ async def test_a_bus_that_is_away_makes_the_picture_partial(
     there.bus.heal()
     await there.peers.beat()
     assert not there.desk.partial
+
+
+async def test_whom_a_whole_picture_calls_back_is_called_back_once_it_is_whole(
+    pair: tuple[Process, Process],
+) -> None:
+    """Not while it is partial, and not only when something else happens to the incident."""
+    here, there = pair
+    case = await here.station.open(0)
+    far = commands.Order(unit_id=UnitId(here.station.issued[-1].unit))
+    await here.desk.heal(case.incident.id, far, ENGINE)
+    await here.station.accept(case)
+    overtaken, sooner = (await here.station.case(case.incident.id)).assignments
+    assert overtaken.role is Role.BACKUP
+    there.bus.cut()
+    await there.peers.beat()
+    await there.peers.look()
+    step = wire.Progress(
+        id=there.station.clock.new_id(),
+        aid=sooner.id,
+        s=wire.Reached.ARRIVED,
+        at=ms(there.station.clock.now()),
+    )
+    await there.station.say(sooner.unit_id, step)
+    await there.peers.look()
+    await there.station.loops.run_due()
+    assert (await _task(there, overtaken)).ended_at is None
+    there.bus.heal()
+    await there.peers.beat()
+    await there.peers.look()
+    await there.station.loops.run_due()
+    assert (await _task(there, overtaken)).state is AssignmentState.OVERTAKEN
+    assert there.desk.put_off == set()
+
+
+async def test_what_was_put_off_in_an_incident_that_is_over_is_let_be(
+    pair: tuple[Process, Process],
+) -> None:
+    """There is nobody left to call back."""
+    here, _ = pair
+    case = await here.station.open(0)
+    here.desk.put_off.add(case.incident.id)
+    await here.station.cancel(case)
+    await here.peers.look()
+    assert (here.desk.put_off, here.desk.soon) == (set(), set())
 
 
 async def test_a_clock_out_said_to_one_is_known_to_the_other(
@@ -373,21 +241,9 @@ async def test_a_new_epoch_is_everybodys(pair: tuple[Process, Process], database
     assert there.phones.epoch == await here.station.store.epoch()
 
 
-async def test_a_process_on_another_bus_may_not_start(begin: Begin) -> None:
-    """It finds a live one that does not hear it."""
-    await begin()
-    with pytest.raises(OtherBus, match="BUS_URL"):
-        await begin(Wire(), join_s=0.3)
-
-
-async def test_a_process_known_to_be_dead_is_not_waited_for(
-    begin: Begin, start: Start, clock: ManualClock
-) -> None:
-    """Whoever was killed on this machine a moment ago is taken off the list."""
-    killed = Node(id=NodeId("killed"), host="here", pid=1, started_at=clock.now())
-    await (await start()).store.beat(killed)
-    late = await begin(dead=True, join_s=0.0)
-    assert late.peers.others() == []
+async def _task(process: Process, task: Assignment) -> Assignment:
+    case = await process.station.case(task.incident_id)
+    return next(a for a in case.assignments if a.id == task.id)
 
 
 def _loc(at_s: float, lon: float, lat: float) -> wire.Loc:
@@ -396,26 +252,6 @@ def _loc(at_s: float, lon: float, lat: float) -> wire.Loc:
 
 
 # What the bus loses. -----------------------------------------------------------------------------
-
-
-async def missed(here: Process, there: Process) -> None:
-    """Let a process notice by a pulse that it missed something, and do about it what it does."""
-    there.bus.heal()
-    await here.peers.pulse()
-    await settled()
-    await there.peers.look()
-    await settled()
-
-
-async def test_who_came_while_nothing_was_heard_is_asked_for(pair: tuple[Process, Process]) -> None:
-    """A gap may have been word of phones: the process is asked which it holds."""
-    here, there = pair
-    there.bus.cut()
-    identity = await here.holds(here.station.issued[0].unit)
-    await missed(here, there)
-    assert there.phones.presence.holders([identity.device_id]) == {
-        here.node.id: [identity.device_id]
-    }
 
 
 async def test_a_decision_that_nobody_could_tell_of_is_read_by_the_others(
@@ -528,20 +364,6 @@ async def test_a_word_that_cannot_be_done_is_read_instead(
     assert there.phones.head((await here.station.phone(case.offers[0].unit_id)).device_id) == 1
 
 
-async def test_a_picture_that_comes_after_the_end_of_its_process_counts_no_more(
-    pair: tuple[Process, Process],
-) -> None:
-    """Nobody would ever take its phones out again."""
-    here, there = pair
-    identity = await here.holds(here.station.issued[0].unit)
-    await settled()
-    there.peers._ask_whom(here.node.id)
-    await here.peers.leave()
-    await settled()
-    await settled()
-    assert there.phones.presence.activity(identity.device_id) is None
-
-
 async def test_who_was_away_for_long_finds_all_that_moved_meanwhile(
     pair: tuple[Process, Process], clock: ManualClock
 ) -> None:
@@ -555,14 +377,6 @@ async def test_who_was_away_for_long_finds_all_that_moved_meanwhile(
     clock.advance(120)
     await here.peers.look_for_moved()
     assert here.station.lane.closed == [(identity.device_id, Close.MOVED)]
-
-
-async def test_processes_of_one_machine_are_asked_together(pair: tuple[Process, Process]) -> None:
-    """What each answers to a question more; one that does not is left out."""
-    here, there = pair
-    await here.peers.beat()
-    assert await here.peers.ask_near("there") == [f'"{there.node.id}"'.encode()]
-    assert await here.peers.ask_near("colour") == []
 
 
 async def test_a_notice_that_was_missed_waits_for_its_phone(pair: tuple[Process, Process]) -> None:

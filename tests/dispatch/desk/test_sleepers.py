@@ -7,7 +7,7 @@ import pytest
 
 from dispatch.core.matching import Reason
 from dispatch.live.fleet import GRACE_S
-from dispatch.ports import Identity, StoreAway
+from dispatch.ports import StoreAway
 from schemas import wire
 from schemas.base import DeviceId
 from tests.dispatch.desk.conftest import Start
@@ -19,11 +19,6 @@ pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
 HOOK: Final = wire.PushAddress(k=wire.PushKind.HOOK, a="vendor-token-1")
 OTHER: Final = wire.PushAddress(k=wire.PushKind.WEBPUSH, a="https://push.example.org/1")
 NONE: Final = wire.PushAddress(k=wire.PushKind.NONE)
-
-
-async def anybody(station: Station, number: int = 0) -> Identity:
-    """Return phone n of the city, as its token tells it now."""
-    return await station.phones.identify(station.issued[number].token)
 
 
 async def on_disk(station: Station) -> list[tuple[str, str]]:
@@ -40,7 +35,7 @@ async def on_disk(station: Station) -> list[tuple[str, str]]:
 async def test_addresses_are_written_together(station: Station) -> None:
     """A hello waits for nothing; a whole city that connects is one statement."""
     for number in (0, 1):
-        station.phones.push_address(await anybody(station, number), HOOK)
+        station.phones.push_address(await station.anybody(number), HOOK)
     station.statements.clear()
     await station.phones.sleepers.flush()
     await station.phones.sleepers.flush()
@@ -50,7 +45,7 @@ async def test_addresses_are_written_together(station: Station) -> None:
 
 async def test_the_newest_address_counts(station: Station) -> None:
     """Also when it is the first one again."""
-    phone = await anybody(station)
+    phone = await station.anybody()
     for address in (HOOK, OTHER, HOOK):
         station.phones.push_address(phone, address)
         await station.phones.sleepers.flush()
@@ -62,7 +57,7 @@ async def test_the_newest_address_counts(station: Station) -> None:
 )
 async def test_an_address_is_taken_back(station: Station, nothing: wire.PushAddress) -> None:
     """By saying so, or by an empty one."""
-    phone = await anybody(station)
+    phone = await station.anybody()
     for address in (HOOK, nothing):
         station.phones.push_address(phone, address)
         await station.phones.sleepers.flush()
@@ -71,10 +66,10 @@ async def test_an_address_is_taken_back(station: Station, nothing: wire.PushAddr
 
 async def test_an_address_that_is_known_costs_nothing(start: Start, station: Station) -> None:
     """Every hello brings it: a reconnect storm writes nothing."""
-    station.phones.push_address(await anybody(station), HOOK)
+    station.phones.push_address(await station.anybody(), HOOK)
     await station.phones.sleepers.flush()
     later = await start()
-    later.phones.push_address(await anybody(later), HOOK)
+    later.phones.push_address(await later.anybody(), HOOK)
     later.statements.clear()
     await later.phones.sleepers.flush()
     assert later.statements == []
@@ -83,7 +78,7 @@ async def test_an_address_that_is_known_costs_nothing(start: Start, station: Sta
 async def test_addresses_outlive_the_stores_absence(start: Start, line: Line) -> None:
     """They are written when it is back; a newer one is not set back."""
     station = await start(line.dsn)
-    first, second = await anybody(station, 0), await anybody(station, 1)
+    first, second = await station.anybody(0), await station.anybody(1)
     station.phones.push_address(first, HOOK)
     station.phones.push_address(second, HOOK)
     await line.cut()
@@ -99,7 +94,7 @@ async def test_addresses_outlive_the_stores_absence(start: Start, line: Line) ->
 
 async def test_who_gets_the_phone_anew_does_not_inherit_the_address(station: Station) -> None:
     """A new token may be in another pocket."""
-    phone = await anybody(station)
+    phone = await station.anybody()
     station.phones.push_address(phone, HOOK)
     await station.phones.sleepers.flush()
     await sql(
@@ -112,7 +107,7 @@ async def test_who_gets_the_phone_anew_does_not_inherit_the_address(station: Sta
 
 async def test_a_revoked_phone_is_woken_no_more(station: Station) -> None:
     """Its address goes with its token."""
-    phone = await anybody(station)
+    phone = await station.anybody()
     station.phones.push_address(phone, HOOK)
     await station.phones.sleepers.flush()
     await sql(station.dsn, "update device set revoked_at = now() where id = $1", phone.device_id)
@@ -125,7 +120,7 @@ async def test_an_offline_unit_can_be_asked_once_its_phone_can_be_woken(station:
     body = station.body()
     shown = await station.desk.candidates(body, DISPATCHER)
     assert set(shown.left_out) == {Reason.UNREACHABLE}
-    station.phones.push_address(await anybody(station), HOOK)
+    station.phones.push_address(await station.anybody(), HOOK)
     await station.phones.sleepers.flush()
     await station.loops.reread_freed()
     found = (await station.desk.candidates(body, DISPATCHER)).candidates
@@ -137,7 +132,7 @@ async def test_an_offline_unit_can_be_asked_once_its_phone_can_be_woken(station:
 
 async def test_a_phone_sleeps_without_a_socket_and_in_the_background(station: Station) -> None:
     """It is awake only while its app is in the foreground."""
-    phone, sleepers = await anybody(station), station.phones.sleepers
+    phone, sleepers = await station.anybody(), station.phones.sleepers
     seen = [sleepers.asleep(phone.device_id)]
     station.phones.connected(phone)
     seen.append(sleepers.asleep(phone.device_id))
@@ -150,7 +145,7 @@ async def test_a_phone_sleeps_without_a_socket_and_in_the_background(station: St
 
 async def test_a_phone_that_falls_asleep_is_named(station: Station) -> None:
     """To the background, and when its socket is closed; not when it wakes."""
-    phone = await anybody(station)
+    phone = await station.anybody()
     named: list[DeviceId] = []
     station.phones.sleepers.wake_through(named.append)
     station.phones.connected(phone)
@@ -163,7 +158,7 @@ async def test_a_phone_that_falls_asleep_is_named(station: Station) -> None:
 
 async def test_without_a_worker_nobody_is_named(station: Station) -> None:
     """No webhook: the outbox waits for the phone to come."""
-    phone = await anybody(station)
+    phone = await station.anybody()
     station.phones.connected(phone)
     station.phones.disconnected(phone)
     assert station.phones.sleepers.asleep(phone.device_id)

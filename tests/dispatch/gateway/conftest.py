@@ -14,12 +14,18 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from dispatch.gateway import Hub, Server, UnitProtocol, UnitSocket
-from schemas.wire import SUBPROTOCOL
+from schemas.wire import SUBPROTOCOL, Close
 from tests.fakes import MemoryPhones, phone
 
 PATIENCE_S: Final = 10.0
 """How long a test waits for what has to come; what never comes fails it."""
 HELLO: Final = {"t": "hello", "datum": "gcj02", "ts": 1, "inst": "run-1"}
+PING: Final = {"t": "ping", "ts": 1}
+
+
+def reason(code: Close, retry_after_s: float = 0) -> tuple[int, dict[str, Any]]:
+    """Return a close as a phone hears it."""
+    return int(code), {"r": code.name.lower(), "ra": retry_after_s}
 
 
 async def until(true: Callable[[], object]) -> None:

@@ -10,8 +10,7 @@ from dispatch.ports import Outbound, Sealed, StoreAway
 from schemas import wire
 from schemas.base import DeviceId, UnitId
 from schemas.wire import Close
-from tests.dispatch.gateway.conftest import HELLO, Gateway, until
-from tests.dispatch.gateway.test_server import PING, reason
+from tests.dispatch.gateway.conftest import HELLO, PING, Gateway, reason, until
 from tests.fakes import offer, phone
 
 pytestmark = pytest.mark.asyncio

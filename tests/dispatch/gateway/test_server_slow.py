@@ -13,8 +13,8 @@ from geo.point import Point
 from schemas import wire
 from schemas.base import DeviceId
 from schemas.wire import Close
-from tests.dispatch.gateway.conftest import Gateway, Phone, serving, until
-from tests.dispatch.gateway.test_server import LOC, PING, reason, seen
+from tests.dispatch.gateway.conftest import PING, Gateway, Phone, reason, serving, until
+from tests.dispatch.gateway.test_server import LOC, seen
 from tests.fakes import CADENCES, offer
 
 pytestmark = pytest.mark.asyncio

@@ -1,4 +1,4 @@
-"""Notices that wait for a phone: told after its welcome, in order, before anything newer."""
+"""Notices that a phone has missed: told after its welcome, in order, before anything newer."""
 
 import pytest
 
