@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 
 from dispatch.bus.address import Address, address
 from dispatch.bus.dial import Dial
+from dispatch.bus.ending import ended
 from dispatch.bus.link import Arrive, Link
 from dispatch.bus.pending import Message, Pending, Ping
 from dispatch.bus.subject import guard_body, guard_pattern, guard_subject
@@ -83,20 +84,21 @@ class NatsBus(Tally):
         bus = cls([address(url) for url in urls], name)
         if not urls:
             raise ValueError("no address of a bus")
+        connecting = asyncio.create_task(bus._connect())
         try:
-            async with asyncio.timeout(within_s):
-                await bus._connect()
-        except TimeoutError:
-            raise BusAway(f"no bus within {within_s:g} s: {bus._dial.why}") from None
+            await asyncio.wait({connecting}, timeout=within_s)
+            if not connecting.done():
+                raise BusAway(f"no bus within {within_s:g} s: {bus._dial.why}")
+            connecting.result()
+        finally:
+            await ended(connecting)
         log.info("bus_connected", servers=len(urls))
         keeper = asyncio.create_task(bus._keep(), name="bus")
         try:
             yield bus
         finally:
             await bus._settle()
-            keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeper
+            await ended(keeper)
 
     # --- the port -----------------------------------------------------------------------------
 
