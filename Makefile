@@ -9,6 +9,7 @@ BENCH  ?=
 KILLS  ?= 50
 MESSAGES ?= 100000
 FOR    ?= 600
+DEAF   ?= 1000
 
 SOURCES := bench dispatch geo schemas tests docs
 
@@ -48,9 +49,9 @@ fmt: $(READY) ## put the sources into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-faults: $(READY) ## kill everything over and over, then judge; KILLS=50 MESSAGES=100000 FOR=600
+faults: $(READY) ## kill everything over and over, then judge; KILLS=50 MESSAGES=100000 FOR=600 DEAF=1000
 	$(BIN)/python -m pytest tests/faults -m long $(ARGS)
-	$(BIN)/python -m tests.faults.campaign --kills $(KILLS) --messages $(MESSAGES) --for $(FOR) --json build/faults.json
+	$(BIN)/python -m tests.faults.campaign --kills $(KILLS) --messages $(MESSAGES) --for $(FOR) --deaf $(DEAF) --json build/faults.json
 
 docs: $(READY) ## write what the documents take from the code
 	$(BIN)/python -m docs.make_reference

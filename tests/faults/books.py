@@ -26,7 +26,7 @@ join incident i on i.id = e.incident_id and i.juris <> 'canary' order by e.incid
 MAIL: Final = """
 select device_id, seq, frame ->> 't' as t, ref,
     superseded or expires_at <= clock_timestamp() as needless, acked_at is not null as acked
-from outbox where device_id <> 'canary' and at < clock_timestamp() - make_interval(secs => $1)
+from outbox where device_id <> 'canary' and at < $1
 order by device_id, seq
 """
 HEADS: Final = "select id, head, acked from device where id <> 'canary'"
@@ -74,16 +74,16 @@ class Books:
     invariants: dict[str, Sequence[str]]
 
 
-async def read(dsn: str, since: Instant, drained_s: float) -> Books:
-    """Read them at one moment; mail younger than `drained_s` may be under way and is left out."""
+async def read(dsn: str, since: Instant, before: Instant) -> Books:
+    """Read them at one moment; mail that is not from `before` may be under way and is left out."""
     async with (
         connected(dsn) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        return await read_through(connection, since, drained_s)
+        return await read_through(connection, since, before)
 
 
-async def read_through(connection: Connection, since: Instant, drained_s: float) -> Books:
+async def read_through(connection: Connection, since: Instant, before: Instant) -> Books:
     """Read them through a connection, as its transaction sees them."""
     answers = await connection.fetch(ANSWERS)
     return Books(
@@ -91,7 +91,7 @@ async def read_through(connection: Connection, since: Instant, drained_s: float)
         offers=_by_id(await connection.fetch(OFFERS)),
         tasks=_by_id(await connection.fetch(TASKS)),
         log=_log(await connection.fetch(LOG)),
-        mail=_mail(await connection.fetch(MAIL, drained_s)),
+        mail=_mail(await connection.fetch(MAIL, before)),
         heads={r["id"]: r["head"] for r in await connection.fetch(HEADS)},
         clocks={r["incident_id"] for r in await connection.fetch(CLOCKS)},
         answers={

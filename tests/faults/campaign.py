@@ -2,9 +2,10 @@
 
     python -m tests.faults.campaign --kills 50 --messages 100000 --for 600 --workers 2
 
-Three acts on one disk, with the same phones: all parts on one host; the database elsewhere, over a
-network of ours; two hosts with a bus between them, which are cut apart. At the end the disk is held
-against what callers and phones were told. Exit code 0 only where nothing is wrong and all was done.
+Four acts on one disk, with the same phones: all parts on one host; the database elsewhere, over a
+network of ours; two hosts with a bus between them, which are cut apart; crowds, that is all phones
+gone and back at once, and phones that never read. At the end the disk is held against what callers
+and phones were told. Exit code 0 only where nothing is wrong and all was done.
 """
 
 import argparse
@@ -15,25 +16,29 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
+from traceback import print_exception
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import msgspec
 import numpy as np
+from websockets.exceptions import WebSocketException
 
 from dispatch.bus.server import NatsServer
 from dispatch.cli.calls import Caller
+from dispatch.clock import SystemClock
 from dispatch.phone.fleet import require_files
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.socket_folder import PORT
 from schemas.wire import OfferReply, Progress
-from tests.faults import strikes
+from tests.faults import crowds, strikes
 from tests.faults.books import read
-from tests.faults.checker import RULES, Violation, evidence, settled
+from tests.faults.checker import Evidence, Violation, evidence, settled
 from tests.faults.hosts import HERE, MORE, PRIVATE, Host, hosts, in_private, possible
+from tests.faults.outcome import Options, Outcome
 from tests.faults.proxy import Proxy
 from tests.faults.running import Running
 from tests.faults.strikes import KILLS, Strike
@@ -55,70 +60,9 @@ STARTS: Final = 20
 START_PAUSE_S: Final = 0.5
 REST_S: Final = 1.5
 SERVE_PORT: Final = 8110
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of it."""
-
-    kills: int = 50
-    messages: int = 100_000
-    for_s: float = 600.0
-    phones: int = 400
-    workers: int = 2
-    seed: int = 20241
-    acts: tuple[str, ...] = ("one_host", "far_store", "two_hosts")
-
-
-class Outcome(msgspec.Struct, kw_only=True):
-    """What came of it; written as JSON."""
-
-    seed: int
-    options: Options
-    seconds: float = 0.0
-    strikes: dict[str, int] = {}
-    kills: int = 0
-    not_run: list[str] = []
-    slowest_back_s: dict[str, float] = {}
-    messages: int = 0
-    messages_heard: int = 0
-    notices: int = 0
-    incidents: int = 0
-    given_up: int = 0
-    accepts_answered: int = 0
-    steps_answered: int = 0
-    lines_lost: dict[str, int] = {}
-    violations: dict[str, list[str]] = {}
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything is wrong, or something was left out."""
-        return bool(
-            self.violations
-            or self.kills < self.options.kills
-            or self.messages < self.options.messages
-        )
-
-    def table(self) -> str:
-        """Return it for people."""
-        rows: list[tuple[str, object]] = [
-            ("seed", self.seed),
-            ("seconds", round(self.seconds)),
-            ("kills -9", f"{self.kills} of {self.options.kills}"),
-            *((f"  {name}", n) for name, n in sorted(self.strikes.items())),
-            ("slowest back, s", max(self.slowest_back_s.values(), default=0.0)),
-            ("reliable messages", f"{self.messages} of {self.options.messages}"),
-            ("  heard by phones", self.messages_heard),
-            ("notices", self.notices),
-            ("incidents acknowledged", self.incidents),
-            ("  calls given up", self.given_up),
-            ("accepts answered", self.accepts_answered),
-            ("steps answered", self.steps_answered),
-            ("lines lost", sum(self.lines_lost.values())),
-            *(("not run", what) for what in self.not_run),
-            *((f"wrong: {rule}", len(self.violations.get(rule, ()))) for rule in RULES),
-        ]
-        wide = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:{wide}}  {value}" for name, value in rows)
+STORMS: Final = 2
+BROKEN_OFF: Final = (OSError, AssertionError, httpx.HTTPError, WebSocketException)
+"""What ends an act before its time; what was told until then is judged all the same."""
 
 
 class Campaign:
@@ -136,7 +80,10 @@ class Campaign:
         self.struck: Counter[str] = Counter()
         self.kills = 0
         self.slowest_back_s: dict[str, float] = {}
-        self.notices = 0
+        self.notified = list[str]()
+        self.callers = [caller]
+        self.storms: list[crowds.Storm] = []
+        self.deaf: list[crowds.Deaf] = []
         self.healing = False
         self._dice = np.random.default_rng(options.seed)
         self._berths: list[Berth] = []
@@ -150,12 +97,12 @@ class Campaign:
         return int(self._dice.integers(most))
 
     @property
-    def database(self) -> int:
-        """The pid of the database's first process: ours, or the service's."""
+    def database(self) -> int | None:
+        """The pid of the database's first process: ours, or the service's, if it is there."""
         if self.server is not None:
             return self.server.pid
         found = [pid for pid in self.services[0].children if "postgres" in strikes.program(pid)]
-        return found[0] if found else 0
+        return found[0] if found else None
 
     # Acts. ---------------------------------------------------------------------------------------
 
@@ -209,15 +156,30 @@ class Campaign:
 
     # Load. ---------------------------------------------------------------------------------------
 
+    def one_more_caller(self, url: str) -> Caller:
+        """Return somebody who calls at a service itself, whatever the network of phones does."""
+        seed = self.options.seed + len(self.callers)
+        caller = self.town.caller(url, crowds.PER_MINUTE, seed)
+        self.callers.append(caller)
+        return caller
+
+    def evidence(self) -> Evidence:
+        """Return what callers and phones were told so far."""
+        told = evidence(self.caller, self.fleet, self.notified)
+        return told._replace(acknowledged=[i for c in self.callers for i in c.acknowledged])
+
     async def notify(self) -> None:
         """Send notices to all phones, evenly over the time, until they make up the messages."""
         wanted = -(-self.options.messages // len(self.town.phones))
         every_s = self.options.for_s * NOTICES_SHARE / wanted
-        while self.notices < wanted:
+        while len(self.notified) < wanted:
             with suppress(httpx.HTTPError, AssertionError):
-                await self.town.notify(self.url, f"notice {self.notices}")
-                self.notices += 1
+                await self.tell(self.url, f"notice {len(self.notified)}")
             await asyncio.sleep(HURRIED_S if self.healing else every_s)
+
+    async def tell(self, url: str, text: str) -> None:
+        """Send a notice to all phones."""
+        self.notified.append(await self.town.notify(url, text))
 
     @property
     def url(self) -> str:
@@ -363,13 +325,34 @@ def _dsn(port: int, host: str = "127.0.0.1") -> str:
     return f"postgresql://kapok@{host}:{port}/kapok"
 
 
-ACTS: Final = {"one_host": one_host, "far_store": far_store, "two_hosts": two_hosts}
-SHARES: Final = {"one_host": 0.5, "far_store": 0.25, "two_hosts": 0.25}
+async def crowded(campaign: Campaign, _: int, port: int) -> None:
+    """All phones gone and back at once, over and over; then phones that never read."""
+    town, fleet, url = campaign.town, campaign.fleet, f"http://127.0.0.1:{port}"
+    tokens = await crowds.enrolled(town, campaign.options.deaf)
+    berth = Berth(town.data, port, campaign.options.workers)
+    async with campaign.serving(berth):
+        for _ in range(STORMS):
+            await crowds.all_back(fleet, HOME_S)
+            caller = campaign.one_more_caller(url)
+            campaign.storms.append(await crowds.storm(campaign.front, fleet, caller))
+        caller = campaign.one_more_caller(url)
+        workers = berth.running.workers
+        deaf = await crowds.never_read(campaign.tell, url, tokens, workers, fleet, caller)
+        campaign.deaf.append(deaf)
+
+
+ACTS: Final = {
+    "one_host": one_host,
+    "far_store": far_store,
+    "two_hosts": two_hosts,
+    "crowds": crowded,
+}
+SHARES: Final = {"one_host": 0.5, "far_store": 0.25, "two_hosts": 0.25, "crowds": 0.0}
 
 
 def _shares(options: Options) -> list[tuple[str, int]]:
     """Return how many kills each act has; none is left out by rounding."""
-    whole = sum(SHARES[name] for name in options.acts)
+    whole = sum(SHARES[name] for name in options.acts) or 1.0
     kills = [round(options.kills * SHARES[name] / whole) for name in options.acts]
     kills[0] += options.kills - sum(kills)
     return list(zip(options.acts, kills, strict=True))
@@ -377,7 +360,7 @@ def _shares(options: Options) -> list[tuple[str, int]]:
 
 async def run(town: Town, options: Options) -> Outcome:
     """Play the acts, let everything heal, and judge."""
-    require_files(4 * options.phones)
+    require_files(4 * options.phones + 4 * options.deaf)
     outcome = Outcome(seed=options.seed, options=options)
     loop = asyncio.get_running_loop()
     began_s, stop, port = loop.time(), asyncio.Event(), _free_port()
@@ -394,7 +377,11 @@ async def run(town: Town, options: Options) -> Outcome:
                     outcome.not_run.append("two hosts: no network namespaces here")
                     continue
                 print(f"{loop.time() - began_s:6.1f} s  {name}, {kills} kills", flush=True)
-                await ACTS[name](campaign, kills, port)
+                try:
+                    await ACTS[name](campaign, kills, port)
+                except BROKEN_OFF as error:
+                    print_exception(error)
+                    outcome.broken_off.append(f"{name}: {error!r}")
             print(f"{loop.time() - began_s:6.1f} s  healing", flush=True)
             async with campaign.serving(Berth(town.data, port, options.workers)):
                 campaign.healing = True
@@ -403,6 +390,9 @@ async def run(town: Town, options: Options) -> Outcome:
                 await calling
                 found = await _healed(campaign)
                 await _count(campaign, outcome, found)
+    if found:
+        diary = town.data.with_name("diary.txt")
+        diary.write_text("\n".join(campaign.fleet.notes.trace), encoding="utf-8")
     outcome.seconds = loop.time() - began_s
     return outcome
 
@@ -411,20 +401,31 @@ async def _healed(campaign: Campaign) -> list[Violation]:
     """Let everybody rest, come back and hear all; return what is wrong then."""
     fleet, town = campaign.fleet, campaign.town
     fleet.rest()
-    await until(lambda: len(fleet.here()) == len(town.phones), HOME_S)
+    came = await crowds.all_back(fleet, HOME_S)
     with suppress(TimeoutError):  # an answer that got too old is never sent again
         await until(fleet.settled, HEALS_S)
-    return await settled(town.dsn, town.since, lambda: evidence(campaign.caller, fleet), HOME_S)
+    found = await settled(town.dsn, town.since, campaign.evidence, HOME_S)
+    if not came:
+        found.append(Violation("not_back", "phones are still away when all is well"))
+    for one in campaign.storms:
+        found += crowds.wrong_of_storm(one)
+    for deaf in campaign.deaf:
+        found += crowds.wrong_of_deaf(deaf)
+    return found
 
 
 async def _count(campaign: Campaign, outcome: Outcome, found: Sequence[Violation]) -> None:
-    books = await read(campaign.town.dsn, campaign.town.since, 0.0)
-    notes, called = campaign.fleet.notes, campaign.caller.called
+    books = await read(campaign.town.dsn, campaign.town.since, SystemClock().now())
+    notes, called = campaign.fleet.notes, [caller.called for caller in campaign.callers]
     outcome.strikes, outcome.kills = dict(campaign.struck), campaign.kills
     outcome.slowest_back_s = campaign.slowest_back_s
-    outcome.messages, outcome.messages_heard = sum(books.heads.values()), notes.reliable()
-    outcome.notices = campaign.notices
-    outcome.incidents, outcome.given_up = called.acknowledged, called.given_up
+    devices = [phone.device for phone in campaign.fleet.phones]
+    outcome.messages = sum(books.heads.get(device, 0) for device in devices)
+    outcome.messages_heard = notes.reliable()
+    outcome.storms, outcome.deaf = campaign.storms, campaign.deaf
+    outcome.notices = len(campaign.notified)
+    outcome.incidents = sum(one.acknowledged for one in called)
+    outcome.given_up = sum(one.given_up for one in called)
     outcome.accepts_answered = notes.answered(OfferReply)
     outcome.steps_answered = notes.answered(Progress)
     outcome.lines_lost = dict(campaign.fleet.tally.losses)
@@ -437,7 +438,7 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _asked() -> tuple[Options, Path | None]:
+def _asked() -> tuple[Options, Path | None, Path | None]:
     usual = Options()
     parser = argparse.ArgumentParser(description="Kill everything over and over, then judge.")
     parser.add_argument("--kills", type=int, default=usual.kills)
@@ -445,25 +446,29 @@ def _asked() -> tuple[Options, Path | None]:
     parser.add_argument("--for", dest="for_s", type=float, default=usual.for_s)
     parser.add_argument("--phones", type=int, default=usual.phones)
     parser.add_argument("--workers", type=int, default=usual.workers)
+    parser.add_argument("--deaf", type=int, default=usual.deaf, help="phones that never read")
     parser.add_argument("--seed", type=int, default=usual.seed)
     parser.add_argument("--acts", nargs="+", choices=ACTS, default=usual.acts)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="write the report here")
+    parser.add_argument("--keep", type=Path, help="leave disk, logs and diaries in this new folder")
     asked = vars(parser.parse_args())
     file: Path | None = asked.pop("json")
-    return Options(**{**asked, "acts": tuple(asked["acts"])}), file
+    keep: Path | None = asked.pop("keep")
+    return Options(**{**asked, "acts": tuple(asked["acts"])}), file, keep
 
 
-async def _played(options: Options) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="kapok-faults-") as folder:
-        town = await made(Path(folder) / "data", options.phones)
-        return await run(town, options)
+async def _played(options: Options, folder: Path) -> Outcome:
+    return await run(await made(folder / "data", options.phones), options)
 
 
 def main() -> int:
     """Play what is asked for; print and write what came of it."""
-    options, file = _asked()
+    options, file, keep = _asked()
     print(f"seed {options.seed}", flush=True)
-    outcome = asyncio.run(_played(options))
+    with (
+        nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="kapok-faults-") as folder
+    ):
+        outcome = asyncio.run(_played(options, Path(folder)))
     print(outcome.table())
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,11 @@ Every rule is a question with an answer for each place where it is broken; none 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from dispatch.cli.calls import Caller
+from dispatch.clock import SystemClock
 from dispatch.core.events import Event
 from dispatch.core.lifecycle import ENDED, INCIDENT, WANTS_UNITS
 from schemas.base import Instant
@@ -19,7 +21,7 @@ from tests.faults.witness import Notes, Witness
 from tests.simulation.checks import check_once
 from tests.simulation.ledger import AFTER_OFFER, AFTER_TASK, Broken, Said
 
-DRAINED_S: Final = 2.0
+DRAINED: Final = timedelta(seconds=2)
 """Mail older than this has come to a phone that is connected and quiet."""
 SETTLED_S: Final = 20.0
 LOOK_S: Final = 0.5
@@ -28,11 +30,13 @@ LEFT_OPEN: Final = frozenset({"clock_overdue"})
 
 
 class Evidence(NamedTuple):
-    """What the outside world was told, beside which the disk is laid."""
+    """What the outside world was told until a moment; the disk is read after it, not before."""
 
     acknowledged: Sequence[str]
     notes: Notes
     online: frozenset[str]
+    at: Instant
+    notified: Sequence[str] = ()
 
 
 class Violation(NamedTuple):
@@ -42,16 +46,20 @@ class Violation(NamedTuple):
     what: str
 
 
-def evidence(caller: Caller, fleet: Witness) -> Evidence:
-    """Return what was told so far; only who is connected can have heard everything."""
-    return Evidence(caller.acknowledged, fleet.notes, fleet.here())
+def evidence(caller: Caller, fleet: Witness, notified: Sequence[str] = ()) -> Evidence:
+    """Return what was told so far; only who is connected can have heard everything.
+
+    What is told while the disk is read is no part of it: the disk may know nothing of that.
+    `notified` are notices to all whose sender was answered.
+    """
+    now = SystemClock().now()
+    notes, here = fleet.notes.frozen(), fleet.here()
+    return Evidence(caller.acknowledged, notes, here, now, tuple(notified))
 
 
-async def check(
-    dsn: str, since: Instant, told: Evidence, drained_s: float = DRAINED_S
-) -> list[Violation]:
+async def check(dsn: str, since: Instant, told: Evidence) -> list[Violation]:
     """Read the disk and return everything that is wrong, by rule."""
-    return violations(await read(dsn, since, drained_s), told)
+    return violations(await read(dsn, since, told.at - DRAINED), told)
 
 
 def violations(books: Books, told: Evidence) -> list[Violation]:
@@ -67,6 +75,22 @@ def incident_lost(books: Books, told: Evidence) -> Iterator[str]:
     for incident in told.acknowledged:
         if incident not in books.incidents or not books.log.get(incident):
             yield incident
+
+
+def notice_lost(books: Books, told: Evidence) -> Iterator[str]:
+    """A notice whose sender was answered is on disk, and in the mail of every phone, once."""
+    written = Counter(
+        (device, letter.ref)
+        for device, letters in books.mail.items()
+        for letter in letters
+        if letter.t == "notice"
+    )
+    for nid in told.notified:
+        if nid not in books.notices:
+            yield nid
+        for device in told.online:
+            if written[device, nid] != 1:
+                yield f"{device} has {nid} {written[device, nid]} times"
 
 
 def offer_lost(books: Books, told: Evidence) -> Iterator[str]:
@@ -285,6 +309,7 @@ RULES: Final[Mapping[str, Rule]] = {
     rule.__name__: rule
     for rule in (
         incident_lost,
+        notice_lost,
         offer_lost,
         acceptance_lost,
         progress_lost,

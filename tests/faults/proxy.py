@@ -1,7 +1,8 @@
 """A bad network of our own: between any two parts, for one connection or all, changed as it runs.
 
 TCP has no lost bytes, only late ones, so what a network swallows is kept here and comes when it is
-well again, as it would be sent again there. A half is one direction that is swallowed.
+well again, as it would be sent again there. A half is one direction that is swallowed. Single
+packets are lost by the kernel, on their way to the proxy, and it is TCP that sends them again.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+
+from tests.faults.loss import lose
 
 PIECE_BYTES: Final = 16 * 1024
 DIAL_S: Final = 3.0
@@ -31,7 +34,8 @@ class Weather:
     """What a network does to what it is given.
 
     `swallows` names directions, up is from who dialled; `cut` is the chance that a connection ends
-    at a piece of at most 16 KiB; who dials while it `refuses` is hung up on at once.
+    at a piece of at most 16 KiB; who dials while it `refuses` is hung up on at once. `loses` is the
+    share of packets that never come.
     """
 
     delay_s: float = 0.0
@@ -39,6 +43,7 @@ class Weather:
     swallows: frozenset[str] = frozenset()
     cut: float = 0.0
     refuses: bool = False
+    loses: float = 0.0
 
 
 FINE: Final = Weather()
@@ -53,6 +58,7 @@ class Wire:
     writers: list[asyncio.StreamWriter]
     own: Weather | None = None
     carried: dict[str, int] = field(default_factory=lambda: {UP: 0, DOWN: 0})
+    losing: float = 0.0
 
     @property
     def weather(self) -> Weather:
@@ -61,11 +67,23 @@ class Wire:
 
     def cut(self) -> None:
         """End it by RST, on both sides, whatever is under way."""
+        for kernel in self._kernels():
+            kernel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
         for writer in self.writers:
-            kernel = writer.get_extra_info("socket")
-            if kernel is not None and kernel.family != socket.AF_UNIX and kernel.fileno() >= 0:
-                kernel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HARD)
             writer.transport.abort()
+
+    def feel(self) -> None:
+        """Let the kernel lose as many packets as the weather says."""
+        share = self.weather.loses
+        if share or self.losing:
+            for kernel in self._kernels():
+                lose(kernel, share)
+        self.losing = share
+
+    def _kernels(self) -> list[socket.socket]:
+        """Return its sockets that are TCP, and open."""
+        found = [writer.get_extra_info("socket") for writer in self.writers]
+        return [k for k in found if k and k.family != socket.AF_UNIX and k.fileno() >= 0]
 
     async def carry(self, way: str, reader: asyncio.StreamReader) -> None:
         """Hand on what comes one way, until it ends."""
@@ -142,12 +160,15 @@ class Proxy:
     async def turn(self, weather: Weather) -> None:
         """Let the weather be another from now on; what was swallowed comes when it may pass."""
         self._weather = weather
+        for wire in self.wires:
+            wire.feel()
         async with self._changed:
             self._changed.notify_all()
 
     async def turn_one(self, wire: Wire, weather: Weather | None) -> None:
         """Give one connection a weather of its own, or none."""
         wire.own = weather
+        wire.feel()
         async with self._changed:
             self._changed.notify_all()
 
@@ -180,6 +201,7 @@ class Proxy:
             await self.passable(wire, UP)
             answers, asked = await self._dial()
             wire.writers.insert(0, asked)
+            wire.feel()
             await asyncio.gather(wire.carry(UP, reader), wire.carry(DOWN, answers))
         except OSError:
             return

@@ -19,9 +19,9 @@ ESTABLISHED: Final = "01"
 class Running:
     """One `kapok serve`, its workers, and where it answers."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, before: int = 0) -> None:
         self.process = process
-        self._log = log
+        self._log, self._before = log, before
 
     @classmethod
     @asynccontextmanager
@@ -33,9 +33,13 @@ class Running:
         within: Sequence[str] = (),
         **environment: str,
     ) -> AsyncIterator["Running"]:
-        """Start the service on a data folder, `within` a command that becomes it; end it then."""
+        """Start the service on a data folder, `within` a command that becomes it; end it then.
+
+        Its log goes on from where the one before it ended.
+        """
         log = data.with_name(f"{data.name}.service.log")
-        with log.open("wb") as file:
+        with log.open("ab") as file:
+            before = file.tell()
             process = await asyncio.create_subprocess_exec(
                 *(*within, sys.executable, "-m", "dispatch", "serve"),
                 *("--port", str(port), "--workers", str(workers)),
@@ -44,7 +48,7 @@ class Running:
                 stderr=file,
                 start_new_session=True,
             )
-        running = cls(process, log)
+        running = cls(process, log, before)
         try:
             await running.ready(workers)
             yield running
@@ -55,8 +59,14 @@ class Running:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the log's events of a name so far."""
-        lines = [line for line in self._log.read_bytes().splitlines() if line.startswith(b"{")]
+        lines = [line for line in self._written().splitlines() if line.startswith(b"{")]
         return [e for e in map(msgspec.json.decode, lines) if e["event"] == name]
+
+    def _written(self) -> bytes:
+        """Return what it has logged so far."""
+        with self._log.open("rb") as file:
+            file.seek(self._before)
+            return file.read()
 
     async def ready(self, times: int) -> None:
         """Wait until a worker has become ready for the n-th time, whichever it is."""
@@ -67,7 +77,7 @@ class Running:
         async with asyncio.timeout(START_S):
             while len(self.events(name)) < times:
                 if self.process.returncode is not None:
-                    raise AssertionError(self._log.read_text())
+                    raise AssertionError(self._written().decode())
                 await asyncio.sleep(0.05)
 
     @property

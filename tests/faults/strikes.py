@@ -16,6 +16,8 @@ STOPPED_S: Final = 6.5
 SWALLOWED_S: Final = 5.0
 BAD_WEATHER_S: Final = 3.0
 BAD: Final = Weather(delay_s=0.05, cut=0.01)
+LOSSY: Final = Weather(loses=0.1)
+LOSSY_S: Final = 5.0
 BUS: Final = "nats-server"
 
 
@@ -27,8 +29,8 @@ class Scene(Protocol):
         """The services that run."""
 
     @property
-    def database(self) -> int:
-        """The pid of the database's first process."""
+    def database(self) -> int | None:
+        """The pid of the database's first process; None while it is not there."""
 
     @property
     def front(self) -> Proxy:
@@ -49,10 +51,10 @@ class Scene(Protocol):
 Strike = Callable[[Scene], Awaitable[int]]
 
 
-def kill(*pids: int) -> int:
-    """Kill -9; return how many were there to be killed."""
+def kill(*pids: int | None) -> int:
+    """Kill -9; return how many were there to be killed. No pid is nobody: never 0, which is all."""
     struck = 0
-    for pid in pids:
+    for pid in filter(None, pids):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             struck += 1
@@ -124,13 +126,13 @@ async def half_dead(scene: Scene) -> int:
 
 async def swallow_store(scene: Scene) -> int:
     """A service's packets to its database, and back, are swallowed."""
-    await _swallowed(scene, scene.store_lines)
+    await _one_of(scene.store_lines, scene, BLACK_HOLE, SWALLOWED_S)
     return 0
 
 
 async def swallow_bus(scene: Scene) -> int:
     """A service lives by its database and is silent on the bus: a split."""
-    await _swallowed(scene, scene.bus_lines)
+    await _one_of(scene.bus_lines, scene, BLACK_HOLE, SWALLOWED_S)
     return 0
 
 
@@ -144,9 +146,27 @@ async def break_store(scene: Scene) -> int:
     return 0
 
 
-async def _swallowed(scene: Scene, lines: Sequence[Proxy]) -> None:
+async def lossy_phones(scene: Scene) -> int:
+    """One packet in ten between phones and services is lost."""
+    await _for_a_while(scene.front, LOSSY, LOSSY_S)
+    return 0
+
+
+async def lossy_store(scene: Scene) -> int:
+    """One packet in ten from a service to its database is lost."""
+    await _one_of(scene.store_lines, scene, LOSSY, LOSSY_S)
+    return 0
+
+
+async def lossy_bus(scene: Scene) -> int:
+    """One packet in ten between a service and the bus is lost."""
+    await _one_of(scene.bus_lines, scene, LOSSY, LOSSY_S)
+    return 0
+
+
+async def _one_of(lines: Sequence[Proxy], scene: Scene, weather: Weather, seconds: float) -> None:
     if lines:
-        await _for_a_while(lines[scene.pick(len(lines))], BLACK_HOLE, SWALLOWED_S)
+        await _for_a_while(lines[scene.pick(len(lines))], weather, seconds)
 
 
 async def _for_a_while(line: Proxy, weather: Weather, seconds: float) -> None:
@@ -170,11 +190,14 @@ KILLS: Final[Mapping[str, Strike]] = {
     for strike in (kill_worker, kill_database, kill_bus, kill_parent, kill_everything)
 }
 ON_ONE_HOST: Final[Mapping[str, Strike]] = {
-    strike.__name__: strike for strike in (stop_worker, cut_lines, bad_weather, half_dead)
+    strike.__name__: strike
+    for strike in (stop_worker, cut_lines, bad_weather, half_dead, lossy_phones)
 }
 FAR_STORE: Final[Mapping[str, Strike]] = {
-    strike.__name__: strike for strike in (swallow_store, break_store, cut_lines, half_dead)
+    strike.__name__: strike
+    for strike in (swallow_store, break_store, lossy_store, cut_lines, half_dead)
 }
 FAR_BUS: Final[Mapping[str, Strike]] = {
-    strike.__name__: strike for strike in (swallow_store, swallow_bus, stop_worker, bad_weather)
+    strike.__name__: strike
+    for strike in (swallow_store, swallow_bus, lossy_bus, stop_worker, bad_weather)
 }

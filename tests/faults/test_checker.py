@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from dispatch.clock import SystemClock
 from dispatch.store.connection import Connection, connected
 from dispatch.store.embedded import EmbeddedPostgres
 from schemas.wire import Progress
@@ -26,6 +27,8 @@ from tests.simulation.ledger import Broken
 pytestmark = [pytest.mark.faults, pytest.mark.postgres]
 
 ACCEPTS: Final = 12
+NEVER: Final = 1_000_000
+"""A number that no stream has come to."""
 UNGUARDED: Final = "set local session_replication_role = replica"
 """Without triggers and foreign keys: a planted fault is what they would refuse."""
 
@@ -49,14 +52,14 @@ class Kept:
         try:
             for statement in (UNGUARDED, *NAMES.split(";"), *statements):
                 await self.connection.execute(statement)
-            books = await read_through(self.connection, self.town.since, 0.0)
+            books = await read_through(self.connection, self.town.since, SystemClock().now())
         finally:
             await plant.rollback()
         return {violation.rule for violation in violations(books, told)}
 
     def books(self) -> Books:
         """Return the disk as the run left it."""
-        return self.runner.run(read_through(self.connection, self.town.since, 0.0))
+        return self.runner.run(read_through(self.connection, self.town.since, SystemClock().now()))
 
 
 async def lived(town: Town) -> Evidence:
@@ -69,7 +72,7 @@ async def lived(town: Town) -> Evidence:
         await until(lambda: fleet.online == UNITS)
         caller = town.caller(service.url)
         calling = asyncio.create_task(caller.run(stop))
-        await town.notify(service.url, "a notice to all")
+        notice = await town.notify(service.url, "a notice to all")
         await until(lambda: fleet.tally.tasks >= ACCEPTS)
         await until(lambda: fleet.notes.answered(Progress) >= ACCEPTS)
         stop.set()
@@ -78,7 +81,7 @@ async def lived(town: Town) -> Evidence:
         await until(fleet.settled)
         await until(lambda: len(fleet.notes.noticed) == UNITS)
         await asyncio.sleep(0.5)
-        return evidence(caller, fleet)
+        return evidence(caller, fleet, [notice])
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,9 @@ NAMES: Final = """
         order by id limit 1"""
 ON_DISK: Final = {
     "incident_lost": "delete from incident where id = (select min(id) from incident)",
+    "notice_lost": """
+        delete from outbox
+        where frame ->> 't' = 'notice' and device_id = (select min(device_id) from outbox)""",
     "offer_lost": "delete from offer where id = (table one_accepted)",
     "acceptance_lost": "delete from assignment where offer_id = (table one_accepted)",
     "progress_lost": """
@@ -195,6 +201,21 @@ def test_what_is_planted_in_the_notes_is_found(
     told = copy.deepcopy(kept.told)
     plant(told)
     assert rule in kept.found(told=told)
+
+
+def test_what_is_heard_while_the_disk_is_read_is_not_held_against_it(kept: Kept) -> None:
+    """Evidence stands still; what phones were told before it still counts."""
+    notes = copy.deepcopy(kept.told.notes)
+    told = kept.told._replace(notes=notes.frozen())
+    rang_for_nothing(kept.told._replace(notes=notes))
+    for said in notes.said.values():
+        said.result = {"aid": "never", "s": "never"}
+    for device, book in notes.books.items():
+        book.seqs.add(NEVER)
+        notes.noticed[device, "never"] += 1
+    assert kept.found(told=told) == set()
+    late = kept.found(told=kept.told._replace(notes=notes.frozen()))
+    assert {"offer_lost", "message_invented", "acceptance_lost", "answer_lost"} <= late
 
 
 def test_every_rule_was_seen_to_bite() -> None:

@@ -1,6 +1,8 @@
 """The proxy does to a connection what it says, and no more."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from tests.faults.loss import lose
 from tests.faults.proxy import BLACK_HOLE, DOWN, FINE, UP, Proxy, Weather
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
@@ -15,6 +18,8 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.faults]
 PATIENCE_S: Final = 10.0
 A_WHILE_S: Final = 0.2
 """So long nothing is heard where nothing shall be."""
+SENT_AGAIN_AT: Final = 100
+"""Where TCP_INFO has how many packets were sent again."""
 
 
 class Echo:
@@ -153,6 +158,47 @@ async def test_delayed_and_throttled_is_late_and_whole() -> None:
     async with line() as ends:
         await ends.proxy.turn(Weather(delay_s=0.02, bytes_per_s=1_000_000))
         assert await ends.ask(b"slow" * 1000) == b"slow" * 1000
+
+
+async def test_lost_packets_are_sent_again_by_tcp() -> None:
+    """Everything comes, in order; the sender's kernel says that it had to repeat itself."""
+    async with line() as ends:
+        assert await ends.ask(b"before") == b"before"
+        await ends.proxy.turn(Weather(loses=0.3))
+        async with asyncio.timeout(PATIENCE_S):
+            while not sent_again(ends.writer):
+                assert await ends.ask(b"lost") == b"lost"
+        await ends.proxy.turn(FINE)
+        assert await ends.ask(b"well") == b"well"
+
+
+async def test_a_connection_that_is_dialled_while_packets_are_lost_loses_some_too() -> None:
+    """On both its sides, and none any more when the network is well."""
+    async with line() as ends:
+        await ends.proxy.turn(Weather(loses=0.3))
+        async with dialled(ends.proxy, ends.echo) as other:
+            async with asyncio.timeout(PATIENCE_S):
+                while not sent_again(other.writer):
+                    assert await other.ask(b"lost") == b"lost"
+            await ends.proxy.turn(FINE)
+            assert await other.ask(b"well") == b"well"
+
+
+async def test_a_socket_that_has_lost_nothing_can_be_told_to_lose_no_more() -> None:
+    """As one whose other side was dialled when the weather had changed."""
+    with socket.create_server(("127.0.0.1", 0)) as kernel:
+        lose(kernel, 0.0)
+        lose(kernel, 0.5)
+        lose(kernel, 0.5)
+        lose(kernel, 0.0)
+        assert kernel.fileno() >= 0
+
+
+def sent_again(writer: asyncio.StreamWriter) -> int:
+    """Return how many packets of a connection were sent more than once."""
+    kernel = writer.get_extra_info("socket")
+    told = kernel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SENT_AGAIN_AT + 4)
+    return int(struct.unpack_from("I", told, SENT_AGAIN_AT)[0])
 
 
 async def test_who_dials_while_it_refuses_is_hung_up_on() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from dispatch.clock import SystemClock
 from dispatch.phone.behaviour import Habits
@@ -14,7 +15,7 @@ from dispatch.ports import Clock
 from dispatch.wiring import UNIT_SOCKET
 from schemas.wire import UnitCommand
 from tests.faults.town import QUICK
-from tests.simulation.ledger import Ledger, Said
+from tests.simulation.ledger import Book, Ledger, Said
 
 
 class Notes(Ledger):
@@ -25,6 +26,15 @@ class Notes(Ledger):
         self.noticed: Counter[tuple[str, str]] = Counter()
         self.rung_for = set[str]()
         """Incidents that anybody was asked for."""
+
+    def frozen(self) -> "Notes":
+        """Return them as they stand now, whatever phones hear and say from now on."""
+        kept = Notes()
+        kept.books = {device: _copied(book) for device, book in self.books.items()}
+        kept.said = {command_id: replace(said) for command_id, said in self.said.items()}
+        kept.noticed, kept.rung_for = self.noticed.copy(), self.rung_for.copy()
+        kept.broken = self.broken
+        return kept
 
     def told(self, device: str, news: News) -> None:
         """Note what was new to a phone."""
@@ -43,6 +53,23 @@ class Notes(Ledger):
     def reliable(self) -> int:
         """Return how many reliable frames were heard, each counted once."""
         return sum(len(book.seqs) for book in self.books.values())
+
+
+def _brief(told: object) -> str:
+    """Return what something is, and its number or name, in a few words."""
+    name = getattr(told, "seq", None) or getattr(told, "id", "")
+    return f"{type(told).__name__} {name}"
+
+
+def _copied(book: Book) -> Book:
+    return replace(
+        book,
+        seqs=book.seqs.copy(),
+        heads=book.heads.copy(),
+        offered=book.offered.copy(),
+        tasks=book.tasks.copy(),
+        forgot=book.forgot.copy(),
+    )
 
 
 class Witness(Fleet):
@@ -99,13 +126,21 @@ class Witness(Fleet):
         """Note a frame."""
         super().took(phone, message, now_ms, asked_ms)
         self.notes.took(phone.device, message)
+        self.notes.note(now_ms / 1000, phone.device, _brief(message))
 
     def told(self, phone: Phone, news: News, now_ms: float) -> None:
         """Note what was new."""
         super().told(phone, news, now_ms)
         self.notes.told(phone.device, news)
+        self.notes.note(now_ms / 1000, phone.device, type(news).__name__)
 
     def said(self, phone: Phone, command: UnitCommand, now_ms: float) -> None:
         """Note a command."""
         super().said(phone, command, now_ms)
         self.notes.said[command.id] = Said(command, phone.device)
+        self.notes.note(now_ms / 1000, phone.device, f"said {_brief(command)}")
+
+    def lost(self, phone: Phone, code: int | None, *, welcomed: bool) -> None:
+        """Note the end of a line."""
+        super().lost(phone, code, welcomed=welcomed)
+        self.notes.note(self.now_ms() / 1000, phone.device, f"line lost, {code}")
