@@ -94,9 +94,9 @@ class Agreement:
         """Compare the version of every case that is not over; return those that were other."""
         with self._desk.in_flight.watching() as changed:
             found = await self._desk.store.live_versions()
-        if wrong := self._unlike(found):
-            await asyncio.sleep(WORD_S)
-            wrong = [i for i in self._unlike(found) if i in wrong]
+            if wrong := self._unlike(found):
+                await asyncio.sleep(WORD_S)
+                wrong = [i for i in self._unlike(found) if i in wrong]
         some = [i for i in wrong if i not in changed][:CASES_MOST]
         self.complete = len(some) == len(wrong)
         return await self._look_at(some)

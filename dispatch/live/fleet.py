@@ -117,6 +117,10 @@ class Fleet:
         if self._started_s == float("-inf"):
             self._started_s = now_s
 
+    def begins(self, rows: Sequence[UnitRow]) -> bool:
+        """Say whether rows begin with all the units there are, in their order: others are new."""
+        return bool(self._ids) and self._ids == [row.unit.id for row in rows[: len(self)]]
+
     def _stayed(self, before: dict[UnitId, int]) -> Stayed:
         pairs = [(i, before[unit_id]) for unit_id, i in self._rows.items() if unit_id in before]
         return Stayed(*np.array(pairs, np.intp).reshape(-1, 2).T)

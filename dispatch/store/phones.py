@@ -8,6 +8,7 @@ from dispatch.ports import Identity, Outbox
 from dispatch.store import push_rows
 from dispatch.store import statements as sql
 from dispatch.store.pools import Pools, Row, encoded, translated
+from dispatch.store.slices import in_slices
 from dispatch.trace import present
 from schemas.base import DeviceId, Instant, MemberId, UnitId
 
@@ -37,7 +38,7 @@ class PostgresPhones(Pools):
                 rows = await self._side.fetch(sql.IDENTITIES, timeout=30)
             else:
                 rows = await self._side.fetch(sql.IDENTITIES_OF_DEVICE, device_id, timeout=30)
-        return [(r["token_hash"], _identity(r)) for r in rows]
+        return await in_slices(rows, lambda r: (r["token_hash"], _identity(r)))
 
     async def identify(self, token_hash: bytes) -> Identity | None:
         """Return whose token this is; `None` is a look-up that says no."""

@@ -8,6 +8,7 @@ import msgspec
 from dispatch.ports import Answer, DutyChange, Once
 from dispatch.store import statements as sql
 from dispatch.store.pools import Pools, Row, encoded, kept_reply, translated
+from dispatch.store.slices import in_slices
 from dispatch.trace import present
 from geo.eta import Moves
 from schemas.base import Instant, MemberId, UnitId
@@ -44,7 +45,7 @@ class PostgresUnits(Pools):
                 rows = await self._side.fetch(sql.UNIT_ROWS, now, timeout=30)
             else:
                 rows = await self._side.fetch(sql.UNIT_ROWS_OF, now, unit_ids, timeout=30)
-        return [_unit_row(r) for r in rows]
+        return await in_slices(rows, _unit_row)
 
     async def crews(self, unit_ids: Sequence[UnitId] | None = None) -> list[Member]:
         """Return the members of units, without their telephone numbers."""
@@ -53,17 +54,18 @@ class PostgresUnits(Pools):
                 rows = await self._side.fetch(sql.CREWS, timeout=30)
             else:
                 rows = await self._side.fetch(sql.CREWS_OF, unit_ids, timeout=30)
-        return [
-            Member(
-                id=MemberId(r["id"]),
-                unit_id=UnitId(r["unit_id"]),
-                name=r["name"],
-                leader=r["leader"],
-                duty=Duty(r["duty"]),
-                consent=r["consent"],
-            )
-            for r in rows
-        ]
+        return await in_slices(rows, _member)
+
+
+def _member(r: Row) -> Member:
+    return Member(
+        id=MemberId(r["id"]),
+        unit_id=UnitId(r["unit_id"]),
+        name=r["name"],
+        leader=r["leader"],
+        duty=Duty(r["duty"]),
+        consent=r["consent"],
+    )
 
 
 def _unit_row(r: Row) -> UnitRow:

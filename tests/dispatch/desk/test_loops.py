@@ -9,6 +9,7 @@ from dispatch.core import commands
 from dispatch.core.errors import Unauthenticated
 from dispatch.core.events import Event
 from dispatch.core.fixes import Fix
+from dispatch.desk.agreement import Agreement
 from dispatch.store.registry import registry
 from dispatch.trace import traced
 from schemas import wire
@@ -157,6 +158,32 @@ async def test_a_revoked_phone_is_cut_off(station: Station) -> None:
     assert (issued.device, wire.Close.DEVICE_REVOKED) in station.lane.closed
     with pytest.raises(Unauthenticated):
         await station.phones.identify(issued.token)
+
+
+async def test_what_is_decided_while_the_register_is_read_stays(station: Station) -> None:
+    """Memory knows it better than what was read before."""
+    comparing = Agreement(station.desk)
+    for _ in range(5):
+        case, _ = await asyncio.gather(station.open(), station.desk.read_registered())
+        await station.loops.reread_freed()
+        assert await comparing.states() == []
+        await asyncio.gather(station.cancel(case), station.desk.read_registered())
+        await station.loops.reread_freed()
+        assert await comparing.states() == []
+
+
+async def test_a_unit_that_is_registered_elsewhere_is_changed_without_the_others(
+    station: Station,
+) -> None:
+    """Only what is other is taken; a city that is read anew stops everything for a while."""
+    first, second = (issued.unit for issued in station.issued[:2])
+    kept = station.desk.fleet.unit(second)
+    await sql(station.dsn, "update unit set name = '另一队' where id = $1", first)
+    await station.desk.read_registered()
+    changed = station.desk.fleet.unit(first)
+    assert changed is not None
+    assert changed.name == "另一队"
+    assert station.desk.fleet.unit(second) is kept
 
 
 async def test_old_answers_are_forgotten(station: Station) -> None:

@@ -70,6 +70,16 @@ def test_a_fleet_that_is_read_anew_keeps_what_phones_said() -> None:
     assert [kept[0] for kept in units.to_keep()] == [uid(3)]
 
 
+def test_rows_begin_with_the_units_there_are() -> None:
+    """New ones may follow; one that is gone, or stands between, makes them others."""
+    units = fleet(row(2), row(3))
+    assert units.begins([row(2), row(3)])
+    assert units.begins([row(2), row(3), row(4)])
+    assert not units.begins([row(2)])
+    assert not units.begins([row(1), row(2), row(3)])
+    assert not fleet().begins([row(1)])
+
+
 def test_what_the_store_says_of_a_unit_replaces_what_was_known() -> None:
     """Crew, offers, task, and the unit itself."""
     units = fleet(row(1))
