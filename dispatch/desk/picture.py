@@ -28,7 +28,7 @@ from dispatch.live.roster import Roster
 from dispatch.live.told import Told
 from dispatch.ports import Clock, Outbound, Sealed, Store
 from dispatch.telemetry import Metrics
-from geo.jurisdiction import JurisdictionIndex
+from geo.jurisdiction import Jurisdiction, JurisdictionIndex
 from geo.point import Point
 from schemas.base import DeviceId, IncidentId, Instant, UnitId
 from schemas.incident import Case, Incident, Status
@@ -84,6 +84,7 @@ class Picture:
         self.board = board
         self.roster = roster
         self.places = JurisdictionIndex(())
+        self._jurisdictions: Sequence[Jurisdiction] = ()
         self.keyring = keyring
         self.metrics = metrics
         self.room = room or Room()
@@ -166,7 +167,7 @@ class Picture:
     async def read_registered(self) -> None:
         """Take places, units, members and phones as they are registered; cut off the revoked."""
         self.registered = await self.store.registered()
-        self.places = JurisdictionIndex(await self.store.jurisdictions())
+        self._take_places(await self.store.jurisdictions())
         with self.in_flight.watching() as changed:
             now = self.clock.now()
             rows = await self.store.unit_rows(now)
@@ -179,6 +180,11 @@ class Picture:
         for device_id in gone:
             self._outbound.close_device(device_id, Close.DEVICE_REVOKED)
         self.reread_all()
+
+    def _take_places(self, jurisdictions: Sequence[Jurisdiction]) -> None:
+        """Take the jurisdictions, where they are others: their index is dear."""
+        if jurisdictions != self._jurisdictions:
+            self.places, self._jurisdictions = JurisdictionIndex(jurisdictions), jurisdictions
 
     async def _take_others(self, rows: Sequence[UnitRow], changed: Container[str]) -> None:
         """Take units that are new or others than memory has them, some at a time.
