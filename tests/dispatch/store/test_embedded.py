@@ -295,7 +295,7 @@ async def test_starting_twice_is_ensuring(server: EmbeddedPostgres) -> None:
         ("TimeZone", "UTC"),
         ("jit", "off"),
         ("max_connections", "160"),
-        ("shared_buffers", "128MB"),
+        ("shared_buffers", "64MB"),
     ],
 )
 async def test_the_settings_we_rely_on(
