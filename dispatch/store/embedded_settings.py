@@ -10,7 +10,7 @@ USER: Final = "kapok"
 SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "max_connections": "160",  # of eight workers, one that is taking over, and commands
-        "shared_buffers": "64MB",  # the system caches the rest; twice of it were all touched in 30 min
+        "shared_buffers": "64MB",  # the system caches the rest, and counts it for nobody
         "max_wal_size": "1GB",
         "max_slot_wal_keep_size": "4GB",  # an archive that is full never fills this disk too
         "jit": "off",  # our statements are short
