@@ -1,16 +1,24 @@
 """What every store promises of decisions, tried on each of them."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.core.commands import Cancel, Wake
 from dispatch.ports import AlreadyAnswered, Loaded, StaleCase, UnitTaken
 from schemas.base import IncidentId, UnitId
+from schemas.incident import AssignmentState, Concern, Role
 from schemas.wire import Reached
 from tests.contract.town import NO, OK, ONE, THREE, TWO, Town, body, once, step, units
 
 pytestmark = [pytest.mark.contract, pytest.mark.asyncio]
+
+STAYS_OF_A_TASK: Final = frozenset(
+    {"id", "incident_id", "unit_id", "offer_id", "kind", "assigned_at", "by", "ring_s", "crew"}
+)
 
 
 # Loading and committing. --------------------------------------------------------------------------
@@ -49,6 +57,33 @@ async def test_a_tasks_steps_load_as_they_were_decided(town: Town) -> None:
         await town.commit(decision)
         case = await town.case(case.incident.id)
         assert case == decision.case
+
+
+async def test_all_that_may_change_of_a_task_loads_as_it_was_decided(town: Town) -> None:
+    """Its way reckoned anew too; what stays is named, so that a new field is thought of here."""
+    case = await town.accept(await town.open())
+    (task,) = case.assignments
+    at = town.clock.now() + timedelta(seconds=7)
+    changes: dict[str, Any] = {
+        "slot": task.slot + 1,
+        "state": AssignmentState.CONTROLLED,
+        "eta_s": task.eta_s + 33.3,
+        "arrive_at": task.arrive_at + timedelta(seconds=33.3),
+        "role": Role.BACKUP,
+        "rev": task.rev + 4,
+        "pinned": not task.pinned,
+        "warned": (Concern.STILL,),
+        "seen_at": at,
+        "en_route_at": at,
+        "arrived_at": at,
+        "controlled_at": at,
+        "ended_at": at,
+    }
+    assert set(task.__struct_fields__) == STAYS_OF_A_TASK | changes.keys()
+    before = town.decision(case, Wake())
+    changed = replace(before.case, assignments=(replace(task, **changes),))
+    await town.commit(replace(before, case=changed))
+    assert (await town.case(case.incident.id)).assignments == changed.assignments
 
 
 async def test_an_answer_is_kept_with_its_effect(town: Town) -> None:
