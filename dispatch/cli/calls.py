@@ -1,7 +1,8 @@
 """Calls: incidents at plausible places, opened by REST as any client would."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
 import httpx
@@ -52,13 +53,17 @@ class Post(NamedTuple):
 
 
 class Called(Record, frozen=True, kw_only=True):
-    """What became of the calls so far; `repeated` were sent again under the same key."""
+    """What became of the calls so far; `repeated` were sent again under the same key.
+
+    `codes`: of those refused, how many for which reason.
+    """
 
     sent: int = 0
     acknowledged: int = 0
     repeated: int = 0
     refused: int = 0
     given_up: int = 0
+    codes: Mapping[str, int] = {}
 
 
 class Caller:
@@ -89,7 +94,8 @@ class Caller:
         self._dice = dice
         self._new_id = new_id
         self._places = self._all_places(city)
-        self._sent = self._refused = self._given_up = self._repeated = 0
+        self._sent = self._given_up = self._repeated = 0
+        self._codes: Counter[str] = Counter()
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=TIMEOUT_S,
@@ -109,8 +115,9 @@ class Caller:
             sent=self._sent,
             acknowledged=len(self.posts),
             repeated=self._repeated,
-            refused=self._refused,
+            refused=self._codes.total(),
             given_up=self._given_up,
+            codes=dict(self._codes),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -151,7 +158,7 @@ class Caller:
         if answer.status_code in ACKNOWLEDGED:
             self.posts.append(Post(answer.json()["id"], sent_ms, self._now_ms()))
         else:
-            self._refused += 1
+            self._codes[_code(answer)] += 1
 
     def _body(self, place: IncidentPlace) -> dict[str, object]:
         kind, priority, title = ON_BANK if place.on_bank else self._kind()
@@ -174,6 +181,14 @@ class Caller:
     def _all_places(self, city: Places) -> Iterator[IncidentPlace]:
         while True:
             yield from city.incident_places(self._dice, PLACES_AT_ONCE)
+
+
+def _code(answer: httpx.Response) -> str:
+    """Return why a call was refused, by the code of its problem; by its status without one."""
+    try:
+        return str(answer.json()["code"])
+    except (ValueError, KeyError, TypeError):
+        return str(answer.status_code)
 
 
 def _loop_ms() -> float:

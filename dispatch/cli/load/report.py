@@ -24,6 +24,7 @@ class Report(Record, frozen=True, kw_only=True):
     stages: Mapping[str, Quantiles]
     disconnects: Mapping[str, int]
     connect_failures: Mapping[str, int]
+    incidents_refused: Mapping[str, int]
     commands_refused: Mapping[str, int]
     ended_by: Mapping[str, int]
     thresholds: Sequence[Judged]
@@ -74,7 +75,8 @@ def _tallies(report: Report) -> Iterator[str]:
     named = {
         "disconnected by": report.disconnects,
         "connect failures": report.connect_failures,
-        "refused because": report.commands_refused,
+        "incidents refused": report.incidents_refused,
+        "commands refused": report.commands_refused,
         "ended by": report.ended_by,
     }
     for name, counts in named.items():

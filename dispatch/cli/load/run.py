@@ -233,6 +233,7 @@ class Run:
             stages=stages,
             disconnects=total.disconnects,
             connect_failures=failures,
+            incidents_refused=caller.called.codes,
             commands_refused=total.refused,
             ended_by=total.ended,
             thresholds=[judge(each, figures) for each in held(self._wish.thresholds)],

@@ -65,12 +65,21 @@ async def test_a_call_is_sent_again_under_its_key_until_it_is_answered() -> None
 
 
 async def test_a_refusal_for_good_is_not_asked_again() -> None:
-    """It is counted."""
+    """It is counted, by its code."""
     async with answered_by(lambda _: (422, {"code": "invalid"})) as url:
         here = caller(url)
         await calls(here, 1)
     assert here.called.refused == here.called.sent
+    assert here.called.codes == {"invalid": here.called.sent}
     assert here.called.repeated == 0
+
+
+async def test_a_refusal_without_words_counts_by_its_status() -> None:
+    """Something between us and the service may have said it."""
+    async with answered_by(lambda _: (403, {})) as url:
+        here = caller(url)
+        await calls(here, 1)
+    assert here.called.codes == {"403": here.called.sent}
 
 
 async def test_who_is_never_answered_gives_up() -> None:

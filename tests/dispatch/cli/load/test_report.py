@@ -23,6 +23,7 @@ REPORT = Report(
     stages={"pong": Quantiles(n=9, p50=1.0, p90=2.0, p99=3.04, max=4.0)},
     disconnects={"4104": 2},
     connect_failures={},
+    incidents_refused={"outside": 2},
     commands_refused={"taken": 3, "expired": 1},
     ended_by={},
     thresholds=[
