@@ -73,6 +73,14 @@ class Clients:
             if opened.offers:
                 await self._accept(opened.offers[0])
             await self._end(opened)
+            self._acknowledge(opened)
+
+    def _acknowledge(self, opened: Opened) -> None:
+        """Let the phones that were told acknowledge it, as phones do: mail that waits costs."""
+        phones = self._running.phones
+        for offer in opened.offers:
+            device_id = self._phones[UnitId(offer.unit_id)].device_id
+            phones.acknowledge(device_id, phones.head(device_id))
 
     async def _open(self) -> Opened:
         lon, lat = next(self._places)
