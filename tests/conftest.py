@@ -1,6 +1,7 @@
 """What tests of every floor are handed."""
 
 import asyncio
+import io
 import signal
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
@@ -10,9 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import migrate
+from dispatch.telemetry import configure_log
 
 # A server that lives for one test session has nothing to keep.
 QUICK: Final = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -23,6 +26,15 @@ TEMPLATE: Final = "migrated"
 def ctrl_c_is_heard() -> None:
     """Children of a run in the background would inherit that Ctrl-C is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """Where the log goes for one test."""
+    file = io.StringIO()
+    configure_log(file)
+    yield file
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

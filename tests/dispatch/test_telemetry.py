@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -15,22 +14,13 @@ from prometheus_client import generate_latest
 
 from dispatch.core.decision import Decision, Mail
 from dispatch.core.events import Entry, Event
-from dispatch.telemetry import LOOK_EVERY_S, WOKEN_MOST, Metrics, Stalls, configure_log
+from dispatch.telemetry import LOOK_EVERY_S, WOKEN_MOST, Metrics, Stalls
 from dispatch.trace import traced
 from schemas.base import Instant, UnitId
 from schemas.incident import Case, OfferState
 from schemas.wire import OfferEnd, OfferEndWhy
 from tests.dispatch.desk.test_answers import INCIDENT, OFFER
 from tests.fakes import START
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes for one test."""
-    file = io.StringIO()
-    configure_log(file)
-    yield file
-    structlog.reset_defaults()
 
 
 def decision() -> Decision:

@@ -1,34 +1,21 @@
 """The whole service and its log, for one test."""
 
-import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
-import pytest
 import pytest_asyncio
-import structlog
 
 from dispatch.auth import Role, token_hash
 from dispatch.cli.city import register
 from dispatch.clock import SystemClock
 from dispatch.settings import read
 from dispatch.store.registry import registry
-from dispatch.telemetry import configure_log
 from schemas.base import KeyId
 from tests.cities import small_city
 from tests.e2e.town import KEY, Town
 from tests.serving import served
 
 UNITS: Final = 20
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Where the log goes for one test."""
-    file = io.StringIO()
-    configure_log(file)
-    yield file
-    structlog.reset_defaults()
 
 
 @pytest_asyncio.fixture
