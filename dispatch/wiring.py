@@ -21,7 +21,7 @@ from dispatch.clock import SystemClock, jitter, new_code, new_token
 from dispatch.desk.canary import EVERY_S as CANARY_EVERY_S
 from dispatch.desk.canary import Canary
 from dispatch.desk.desk import Desk
-from dispatch.desk.loops import Loops
+from dispatch.desk.loops import Beat, Loops
 from dispatch.desk.peers import Peers
 from dispatch.desk.phones import Phones
 from dispatch.desk.queues import Queues
@@ -44,7 +44,7 @@ from dispatch.live.board import Board
 from dispatch.live.fleet import Fleet
 from dispatch.live.room import Room
 from dispatch.live.roster import Roster
-from dispatch.ports import Bus
+from dispatch.ports import Bus, Clock
 from dispatch.push.lane import Lane
 from dispatch.push.target import Target
 from dispatch.push.webhook import Webhook
@@ -180,21 +180,8 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: s
     clock, metrics = SystemClock(), Metrics()
     timekeeper = Timekeeper(store, clock, metrics)
     await timekeeper.start()
-    keyring, roster, board = Keyring(), Roster(), Board()
-    room = Room(settings.ballast_mb * MB, lambda work: metrics.room_refusals.labels(work).inc())
-    model = _model(settings)
-    fleet = Fleet(model, wakes=settings.push_url is not None)
-    await asyncio.to_thread(fleet.warm)
-    desk = Desk(
-        store=store,
-        clock=clock,
-        fleet=fleet,
-        board=board,
-        roster=roster,
-        keyring=keyring,
-        metrics=metrics,
-        room=room,
-    )
+    desk = await _desk(store, settings, clock, metrics)
+    desk.ahead_s = timekeeper.ahead_s
     watch = _room_watch(desk, settings)
     store.tell_full(watch.told_full)
     await watch.look()
@@ -203,35 +190,19 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: s
     hub = Hub(phones, metrics.stage_took, jitter)
     phones.presence.speak_through(hub)
     desk.send_through(hub)
-    peers = Peers(
-        desk,
-        phones,
-        hub,
-        bus=bus,
-        node=node_of(clock),
-        prefix=f"kapok.{await store.installation()}",
-        dead=is_dead,
-    )
-    loops = Loops(desk, phones)
-    for seconds, work in timekeeper.beats():
-        loops.also(seconds, work)
-    desk.ahead_s = timekeeper.ahead_s
-    for seconds, work in peers.beats():
-        loops.also(seconds, work)
-    loops.also(SPLIT_EVERY_S, Split(desk).look)
-    loops.also(TOLD_EVERY_S, Told(hub, metrics).tell)
-    loops.also(QUEUES_EVERY_S, Queues(desk, phones, store.backlog).look)
-    keep = timedelta(days=settings.keep_days)
-    loops.also(ROOM_EVERY_S, watch.look)
-    loops.also(RETENTION_EVERY_S, Retention(desk, store, keep).run)
-    await loops.reread_keys()
-    oldest = oldest_of(settings.oldest_apps)
+    peers = await _peers(desk, phones, hub, store, bus)
+    loops, oldest = Loops(desk, phones), oldest_of(settings.oldest_apps)
     socket = UnitSocket(phones, hub, oldest=oldest)
-    if hour := _hour(settings, model, clock):
-        await hour.follow()
-        loops.also(HOUR_EVERY_S, hour.follow)
-    if settings.canary == "on":
-        loops.also(CANARY_EVERY_S, Canary(desk, partial(inside, socket), new_token).run)
+    beats = (
+        *timekeeper.beats(),
+        *peers.beats(),
+        (ROOM_EVERY_S, watch.look),
+        *_looks(desk, phones, hub, store),
+        *await _by_settings(desk, socket, store, settings),
+    )
+    for seconds, work in beats:
+        loops.also(seconds, work)
+    await loops.reread_keys()
     measured = Measured(name, metrics.registry, partial(peers.ask_near, VERB))
     peers.answer(VERB, measured.own)
     rest = build(
@@ -248,6 +219,60 @@ async def _recovered(store: PostgresStore, settings: Settings, bus: Bus, name: s
         loops=loops,
         app=_routed(rest, socket),
     )
+
+
+async def _desk(
+    store: PostgresStore, settings: Settings, clock: SystemClock, metrics: Metrics
+) -> Desk:
+    """Return a desk that knows the roads, and nothing else yet."""
+    fleet = Fleet(_model(settings), wakes=settings.push_url is not None)
+    await asyncio.to_thread(fleet.warm)
+    return Desk(
+        store=store,
+        clock=clock,
+        fleet=fleet,
+        board=Board(),
+        roster=Roster(),
+        keyring=Keyring(),
+        metrics=metrics,
+        room=Room(settings.ballast_mb * MB, lambda work: metrics.room_refusals.labels(work).inc()),
+    )
+
+
+async def _peers(desk: Desk, phones: Phones, hub: Hub, store: PostgresStore, bus: Bus) -> Peers:
+    """Return what ties this process to the others of its installation."""
+    return Peers(
+        desk,
+        phones,
+        hub,
+        bus=bus,
+        node=node_of(desk.clock),
+        prefix=f"kapok.{await store.installation()}",
+        dead=is_dead,
+    )
+
+
+def _looks(desk: Desk, phones: Phones, hub: Hub, store: PostgresStore) -> list[Beat]:
+    """Return what looks after the service itself, whatever its settings."""
+    return [
+        (SPLIT_EVERY_S, Split(desk).look),
+        (TOLD_EVERY_S, Told(hub, desk.metrics).tell),
+        (QUEUES_EVERY_S, Queues(desk, phones, store.backlog).look),
+    ]
+
+
+async def _by_settings(
+    desk: Desk, socket: UnitSocket, store: PostgresStore, settings: Settings
+) -> list[Beat]:
+    """Return what is done where a site wants it, and how it wants it."""
+    keep = timedelta(days=settings.keep_days)
+    beats: list[Beat] = [(RETENTION_EVERY_S, Retention(desk, store, keep).run)]
+    if hour := _hour(settings, desk.fleet.model, desk.clock):
+        await hour.follow()
+        beats.append((HOUR_EVERY_S, hour.follow))
+    if settings.canary == "on":
+        beats.append((CANARY_EVERY_S, Canary(desk, partial(inside, socket), new_token).run))
+    return beats
 
 
 def _room_watch(desk: Desk, settings: Settings) -> RoomWatch:
@@ -269,7 +294,7 @@ def _model(settings: Settings) -> EtaModel:
     return RoadNetwork(road_file.load(settings.roads)) if settings.roads else StraightLine()
 
 
-def _hour(settings: Settings, model: EtaModel, clock: SystemClock) -> TheHour | None:
+def _hour(settings: Settings, model: EtaModel, clock: Clock) -> TheHour | None:
     """Return what follows the site's hours; None where it has none, or no roads."""
     if settings.road_hours is None or not isinstance(model, RoadNetwork):
         return None
