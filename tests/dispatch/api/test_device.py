@@ -18,7 +18,8 @@ from schemas.base import ms
 from schemas.wire import Close
 from tests.dispatch.api.conftest import Api
 from tests.dispatch.api.test_openapi import by_id
-from tests.fakes import FakeDesk, MemoryPhones, offer, phone
+from tests.fakes import FakeDesk
+from tests.memory_phones import MemoryPhones, offer, phone
 
 PING: Final = {"t": "ping", "ts": 1}
 SEEN: Final = {"t": "offer.seen", "id": "0123456789abcdef", "oid": "o1"}

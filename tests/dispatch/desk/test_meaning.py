@@ -10,7 +10,7 @@ from dispatch.core.decision import Actor
 from dispatch.desk.meaning import COMMANDS, actor, meaning
 from schemas import wire
 from schemas.base import AssignmentId, OfferId, UnitId, ms
-from tests.fakes import phone
+from tests.memory_phones import phone
 
 ID: Final = "0" * 16
 AT: Final = datetime(2026, 11, 1, 8, 30, tzinfo=UTC)

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from dispatch.gateway import Hub, Server, UnitProtocol, UnitSocket
 from schemas.wire import SUBPROTOCOL, Close
-from tests.fakes import MemoryPhones, phone
+from tests.memory_phones import MemoryPhones, phone
 
 PATIENCE_S: Final = 10.0
 """How long a test waits for what has to come; what never comes fails it."""

@@ -13,7 +13,7 @@ from schemas.base import UnitId
 from schemas.wire import SUBPROTOCOL, Close
 from tests.dispatch.gateway.conftest import HELLO, Gateway, until
 from tests.dispatch.gateway.test_server import seen
-from tests.fakes import MemoryPhones, phone
+from tests.memory_phones import MemoryPhones, phone
 
 pytestmark = pytest.mark.asyncio
 

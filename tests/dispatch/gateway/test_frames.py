@@ -16,7 +16,8 @@ from schemas import wire
 from schemas.base import ms
 from schemas.incident import AssignmentKind, Role
 from schemas.wire import Err, ErrorCode
-from tests.fakes import START, offer
+from tests.fakes import START
+from tests.memory_phones import offer
 
 TASK = wire.AssignFrame(
     aid="a1",

@@ -11,7 +11,7 @@ from schemas import wire
 from schemas.base import DeviceId, UnitId
 from schemas.wire import Close
 from tests.dispatch.gateway.conftest import HELLO, PING, Gateway, reason, until
-from tests.fakes import offer, phone
+from tests.memory_phones import offer, phone
 
 pytestmark = pytest.mark.asyncio
 

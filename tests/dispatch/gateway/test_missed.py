@@ -7,7 +7,7 @@ from dispatch.ports import StoreAway
 from schemas.notice import NoticeLevel
 from schemas.wire import Close, NoticeFrame
 from tests.dispatch.gateway.conftest import HELLO, Gateway
-from tests.fakes import offer
+from tests.memory_phones import offer
 
 pytestmark = pytest.mark.asyncio
 

@@ -11,7 +11,8 @@ from dispatch.gateway.limits import QUEUE_BYTES_MAX, RELIABLE_MAX, REPLIES_MAX
 from dispatch.gateway.outbox import Outbox
 from schemas import wire
 from schemas.base import ms
-from tests.fakes import START, offer
+from tests.fakes import START
+from tests.memory_phones import offer
 
 PONG = template(wire.Pong(now=0.0))
 SMALL = Template('{"t":"x"', 9)

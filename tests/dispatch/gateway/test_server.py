@@ -12,7 +12,7 @@ from dispatch.gateway.limits import IN_FLIGHT_MAX, RATE_BURST
 from schemas.base import ms
 from schemas.wire import SUBPROTOCOL, Close
 from tests.dispatch.gateway.conftest import HELLO, PING, Gateway, reason, serving, until
-from tests.fakes import offer
+from tests.memory_phones import offer
 
 pytestmark = pytest.mark.asyncio
 

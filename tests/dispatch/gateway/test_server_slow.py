@@ -15,7 +15,8 @@ from schemas.base import DeviceId
 from schemas.wire import Close
 from tests.dispatch.gateway.conftest import PING, Gateway, Phone, reason, serving, until
 from tests.dispatch.gateway.test_server import LOC, seen
-from tests.fakes import CADENCES, offer
+from tests.fakes import CADENCES
+from tests.memory_phones import offer
 
 pytestmark = pytest.mark.asyncio
 BOTH = pytest.mark.parametrize("ws", [UnitProtocol, "websockets-sansio"], ids=["ours", "uvicorn"])

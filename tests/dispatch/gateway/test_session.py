@@ -36,7 +36,8 @@ from geo.point import Point
 from schemas import wire
 from schemas.base import ms
 from schemas.wire import Close, Err, ErrorCode
-from tests.fakes import CADENCES, START, MemoryPhones, offer, phone
+from tests.fakes import CADENCES, START
+from tests.memory_phones import MemoryPhones, offer, phone
 
 HELLO = {"t": "hello", "tok": "d1", "datum": "gcj02", "ts": 1, "inst": "run-1"}
 PING = {"t": "ping", "ts": 1}

@@ -9,7 +9,7 @@ from dispatch.telemetry import Metrics
 from schemas.base import DeviceId
 from schemas.wire import Close
 from tests.dispatch.gateway.conftest import Gateway
-from tests.fakes import offer
+from tests.memory_phones import offer
 
 pytestmark = pytest.mark.asyncio
 

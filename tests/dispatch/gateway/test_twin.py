@@ -22,7 +22,7 @@ from schemas import wire
 from schemas.base import DeviceId, ms
 from schemas.device import DeviceLocation, DeviceReplies
 from schemas.wire import Close, Err, ErrorCode, Ok, Pong
-from tests.fakes import MemoryPhones, offer, phone
+from tests.memory_phones import MemoryPhones, offer, phone
 
 pytestmark = pytest.mark.asyncio
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dispatch.ports import Sealed
 from dispatch.push.lane import Lane
 from schemas.base import DeviceId, UnitId
-from tests.fakes import mail, offer
+from tests.memory_phones import mail, offer
 
 
 class Recording:

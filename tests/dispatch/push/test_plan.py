@@ -14,7 +14,8 @@ from schemas import wire
 from schemas.base import DeviceId, ms
 from schemas.incident import AssignmentKind, Role
 from schemas.plan import IncidentKind
-from tests.fakes import START, offer
+from tests.fakes import START
+from tests.memory_phones import offer
 
 NOW = START + plan.PATIENCE
 BRIEF = wire.Brief(
