@@ -1,18 +1,21 @@
 """The store on PostgreSQL: what only it has; the rest is in the contract of all stores."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 import asyncpg
 import pytest
 
+from dispatch.core.commands import Cancel
 from dispatch.ports import StoreAway
 from dispatch.store.connection import Connection
 from dispatch.store.pools import CONNECTIONS, SIDE_CONNECTIONS
 from dispatch.store.postgres import PostgresStore
-from schemas.base import IncidentId
+from schemas.base import DeviceId, IncidentId
+from schemas.unit import Unit
 from tests.contract.stores import register
+from tests.contract.town import TWO, Town
 from tests.patience import until_said
 
 pytestmark = [pytest.mark.postgres, pytest.mark.asyncio]
@@ -27,6 +30,27 @@ WRITTEN: Final = (
         "insert into receipt (notice_id, device_id) values ('n1', 'd1')"
     ),
 )
+WAITING: Final = 2_000
+"""Frames, and tasks long ended, of others: far more than a decision has to do with."""
+OTHERS: Final = """
+insert into incident select (jsonb_populate_record(i, '{"id": "old"}')).* from incident i;
+insert into assignment
+select (jsonb_populate_record(a, jsonb_build_object(
+    'id', 'a' || n, 'incident_id', 'old', 'offer_id', null, 'ended_at', now()))).*
+from assignment a, generate_series(1, 2000) n;
+insert into outbox (device_id, seq, incident_id, ref, at, expires_at, frame)
+select 'x' || n, 1, 'old', 'x', now(), now() + interval '1 day', '{"t": "offer"}'
+from generate_series(1, 2000) n;
+"""
+ROWS_READ: Final = """
+select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as rows
+from pg_stat_user_tables
+where relname in ('outbox', 'assignment')
+"""
+BACKENDS: Final = """
+select count(*) from pg_stat_activity
+where application_name = 'kapok' and datname = current_database()
+"""
 NOWHERE: Final = "postgresql://kapok@127.0.0.1:1/kapok"
 
 
@@ -108,6 +132,35 @@ async def test_a_server_that_only_reads_is_away_until_it_writes_again(database: 
     assert await store.next_due() is None
     await other.close()
     await store.close()
+
+
+async def test_a_decision_reads_what_it_is_about(database: str) -> None:
+    """However much waits for other phones: its plans were made when there was nothing else."""
+    await register(database)
+    store = await PostgresStore.open(database)
+    town = Town(store, _nobody)
+    await town.accept(await town.open())
+    other = await asyncpg.connect(database)
+    await other.execute(OTHERS)
+    before = {DeviceId("d1"): 9, DeviceId("d2"): 9}
+    for number in range(CONNECTIONS):
+        case = await town.accept(await town.open((TWO,), ext_id=f"e{number}"), TWO)
+        await store.acknowledge(before, town.clock.now())
+        await town.act(case, Cancel(why="enough"))
+    await store.close()
+    await until_said(lambda: _none(other))
+    read = {row["relname"]: row["rows"] for row in await other.fetch(ROWS_READ)}
+    assert all(rows < WAITING for rows in read.values()), read
+    await other.close()
+
+
+async def _none(connection: Connection) -> bool:
+    """Say whether every connection of a store has ended: what it read is counted then."""
+    return bool(await connection.fetchval(BACKENDS) == 0)
+
+
+async def _nobody(units: Sequence[Unit]) -> None:
+    """Register nobody."""
 
 
 async def test_two_stores_of_one_database_share_an_epoch(database: str) -> None:
