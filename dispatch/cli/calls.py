@@ -19,7 +19,12 @@ PAUSE_S: Final = 0.5
 AT_ONCE: Final = 64
 PLACES_AT_ONCE: Final = 256
 ACKNOWLEDGED: Final = frozenset({200, 201})
-TRY_AGAIN: Final = frozenset({409, 502, 503, 504})
+TRY_AGAIN: Final = frozenset({409, 429, 500, 502, 503, 504})
+"""What the service says may be sent again under its key, and what stands between us may say."""
+ELSEWHERE: Final = frozenset({"invalid", "forbidden"})
+"""How a place is refused that lies beyond the city, or beyond what the key sees."""
+PLACES_MOST: Final = 3
+"""A call is made from so many places; who is refused in all of them is refused for good."""
 
 KINDS: Final[tuple[tuple[K, int, float, str], ...]] = (
     (K.CARDIAC_ARREST, 1, 0.05, "老人倒地无呼吸"),
@@ -55,12 +60,13 @@ class Post(NamedTuple):
 class Called(Record, frozen=True, kw_only=True):
     """What became of the calls so far; `repeated` were sent again under the same key.
 
-    `codes`: of those refused, how many for which reason.
+    `moved`: made anew from another place. `codes`: of those refused, how many for which reason.
     """
 
     sent: int = 0
     acknowledged: int = 0
     repeated: int = 0
+    moved: int = 0
     refused: int = 0
     given_up: int = 0
     codes: Mapping[str, int] = {}
@@ -94,7 +100,7 @@ class Caller:
         self._dice = dice
         self._new_id = new_id
         self._places = self._all_places(city)
-        self._sent = self._given_up = self._repeated = 0
+        self._sent = self._given_up = self._repeated = self._moved = 0
         self._codes: Counter[str] = Counter()
         self._client = httpx.AsyncClient(
             base_url=url,
@@ -115,6 +121,7 @@ class Caller:
             sent=self._sent,
             acknowledged=len(self.posts),
             repeated=self._repeated,
+            moved=self._moved,
             refused=self._codes.total(),
             given_up=self._given_up,
             codes=dict(self._codes),
@@ -131,18 +138,30 @@ class Caller:
                 await _until(stop, next_at - loop.time())
 
     async def _call(self) -> None:
-        body, key = self._body(next(self._places)), self._new_id()
+        """Make one call; anew from elsewhere where the place is not the service's own."""
         self._sent += 1
+        for places_left in reversed(range(PLACES_MOST)):
+            sent_ms = self._now_ms()
+            answer = await self._answer(self._body(next(self._places)), self._new_id())
+            if answer is None or not places_left or not _is_elsewhere(answer):
+                break
+            self._moved += 1
+        if answer is None:
+            self._given_up += 1
+        else:
+            self._note(answer, sent_ms)
+
+    async def _answer(self, body: dict[str, object], key: str) -> httpx.Response | None:
+        """Send until there is an answer for good; `None` where there is none in its time."""
         loop = asyncio.get_running_loop()
-        deadline, sent_ms = loop.time() + self._tries_s, self._now_ms()
+        deadline = loop.time() + self._tries_s
         while loop.time() < deadline:
             answer = await self._post(body, key)
             if answer is not None:
-                self._note(answer, sent_ms)
-                return
+                return answer
             self._repeated += 1
             await asyncio.sleep(PAUSE_S)
-        self._given_up += 1
+        return None
 
     async def _post(self, body: dict[str, object], key: str) -> httpx.Response | None:
         """Send once; `None` where it is worth sending again under the same key."""
@@ -181,6 +200,11 @@ class Caller:
     def _all_places(self, city: Places) -> Iterator[IncidentPlace]:
         while True:
             yield from city.incident_places(self._dice, PLACES_AT_ONCE)
+
+
+def _is_elsewhere(answer: httpx.Response) -> bool:
+    """Tell whether a place may be why it was refused: only the service knows its borders."""
+    return answer.status_code not in ACKNOWLEDGED and _code(answer) in ELSEWHERE
 
 
 def _code(answer: httpx.Response) -> str:

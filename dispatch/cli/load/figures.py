@@ -40,6 +40,7 @@ COUNTS: Final[Mapping[str, str]] = {
     "incidents_refused": "incidents refused for good",
     "incidents_given_up": "incidents without an answer to the end",
     "incidents_repeated": "POSTs sent again under their key",
+    "incidents_moved": "calls made anew elsewhere: the place was beyond the city, or the key",
     "offers": "offers heard, each by each phone",
     "offered": "incidents of which a phone heard an offer",
     "nobody_at_first": "incidents whose first search found nobody: no stage of offers counts them",

@@ -14,10 +14,14 @@ WIDE: Final = 24
 
 
 class Report(Record, frozen=True, kw_only=True):
-    """What a run found. Latencies are ms; a figure that was not measured is None."""
+    """What a run found. Latencies are ms; a figure that was not measured is None.
+
+    From `measured_from` on, for `seconds`, all phones were online and people called.
+    """
 
     url: str
     began: Instant
+    measured_from: Instant
     ended: Instant
     seconds: float
     figures: Mapping[str, float | None]

@@ -42,6 +42,7 @@ CALL_PATIENCE_S: Final = 120.0
 class Window(NamedTuple):
     """What was counted when measuring began and ended, and how few phones were online between."""
 
+    began: Instant
     before: Tally
     after: Tally
     seconds: float
@@ -123,7 +124,7 @@ class Run:
         """Let people call for the time asked for; then give the last of them theirs."""
         loop = asyncio.get_running_loop()
         await fleets.begin()
-        before, began = fleets.tally, loop.time()
+        before, began, began_at = fleets.tally, loop.time(), self._clock.now()
         self._online_least = before.online
         sampling = asyncio.create_task(self._sample(began))
         stop_calls = asyncio.Event()
@@ -136,7 +137,7 @@ class Run:
         if not self._stop.is_set():
             await self._watch("the last calls", self._settle_s, fleets, caller)
         await self._answered(calling)
-        return Window(before, after, seconds, self._online_least)
+        return Window(began_at, before, after, seconds, self._online_least)
 
     async def _answered(self, calling: asyncio.Task[None]) -> None:
         """Wait for the last answers; whoever pressed Ctrl-C does not wait for a dead service."""
@@ -227,6 +228,7 @@ class Run:
         return Report(
             url=self._wish.url,
             began=began,
+            measured_from=window.began,
             ended=self._clock.now(),
             seconds=round(window.seconds, 3),
             figures=figures,
@@ -293,6 +295,7 @@ def _told(total: Tally, called: Called, window: Window) -> dict[str, float | Non
         "incidents_refused": called.refused,
         "incidents_given_up": called.sent - called.acknowledged - called.refused,
         "incidents_repeated": called.repeated,
+        "incidents_moved": called.moved,
         "offers": total.offers,
         "accepts": total.accepts,
         "tasks": total.tasks,

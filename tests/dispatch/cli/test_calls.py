@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from dispatch.cli.calls import Called, Caller
+from dispatch.cli.calls import PLACES_MOST, Called, Caller
 from dispatch.cli.load.places import ASIDE_M, BesidePosts
 from dispatch.clock import SystemClock
 from dispatch.phone.fleet import PhoneLine
@@ -64,14 +64,57 @@ async def test_a_call_is_sent_again_under_its_key_until_it_is_answered() -> None
     assert set(here.acknowledged) == set(keys)
 
 
+@pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
+async def test_what_may_be_sent_again_is(status: int) -> None:
+    """Whatever the reference of errors says so of, and what a proxy says of a service away."""
+    asked: list[Asked] = []
+
+    def script(request: Asked) -> Answer:
+        asked.append(request)
+        return (status, {}) if len(asked) == 1 else (201, {"id": "i"})
+
+    async with answered_by(script) as url:
+        here = caller(url)
+        await calls(here, 1)
+    assert (here.called.repeated, here.called.refused) == (1, 0)
+
+
+@pytest.mark.parametrize(("status", "code"), [(422, "invalid"), (403, "forbidden")])
+async def test_who_stands_beyond_the_city_calls_from_elsewhere(status: int, code: str) -> None:
+    """Only the service knows its borders; it is one call, under a key of its own each time."""
+    asked: list[Asked] = []
+
+    def script(request: Asked) -> Answer:
+        asked.append(request)
+        return (status, {"code": code}) if len(asked) == 1 else (201, {"id": str(len(asked))})
+
+    async with answered_by(script) as url:
+        here = caller(url, now_ms=iter(range(1_000)).__next__)
+        await calls(here, 1)
+    assert here.called.acknowledged == here.called.sent == len(asked) - 1
+    assert (here.called.moved, here.called.repeated, here.called.refused) == (1, 0, 0)
+    assert len({request.headers["idempotency-key"] for request in asked}) == len(asked)
+    assert len({str(msgspec.json.decode(request.body)["position"]) for request in asked}) > 1
+    assert all(post.sent_ms > 0 for post in here.posts if post.incident == "2")
+
+
 async def test_a_refusal_for_good_is_not_asked_again() -> None:
     """It is counted, by its code."""
-    async with answered_by(lambda _: (422, {"code": "invalid"})) as url:
+    async with answered_by(lambda _: (422, {"code": "id_reuse"})) as url:
         here = caller(url)
         await calls(here, 1)
     assert here.called.refused == here.called.sent
+    assert here.called.codes == {"id_reuse": here.called.sent}
+    assert (here.called.repeated, here.called.moved) == (0, 0)
+
+
+async def test_who_is_refused_everywhere_is_refused_for_good() -> None:
+    """After some places; the reason stays to be read."""
+    async with answered_by(lambda _: (422, {"code": "invalid"})) as url:
+        here = caller(url)
+        await calls(here, 1)
     assert here.called.codes == {"invalid": here.called.sent}
-    assert here.called.repeated == 0
+    assert here.called.moved == (PLACES_MOST - 1) * here.called.sent
 
 
 async def test_a_refusal_without_words_counts_by_its_status() -> None:

@@ -119,6 +119,7 @@ async def test_a_run_reports_what_was_done_and_fails_by_its_threshold(bench: Ben
     assert figures["server_growth_percent"] is None
     assert 0 < figures["post_to_received_p50_ms"] <= figures["post_to_received_p99_ms"]
     assert report["examples"] == []
+    assert report["began"] < report["measured_from"] < report["ended"]
     assert unmet(report) == ["post_to_received_p99_ms>0.02"]
     assert b"FAIL  fail if post_to_received_p99_ms>0.02" in output
     assert {use["name"] for use in report["load"]} == {"kapok load", "dispatch.cli.phones"}

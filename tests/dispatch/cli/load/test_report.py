@@ -17,6 +17,7 @@ USE = Use(pid=7, name="kapok worker", cpu_s=1.5, rss_mb=80.0, pss_mb=None, pss_m
 REPORT = Report(
     url="http://127.0.0.1:8110",
     began=START,
+    measured_from=START,
     ended=START,
     seconds=60.0,
     figures={"phones": 1_234.0, "fixes_per_s": 12.345, "connects_per_s": None},
