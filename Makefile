@@ -56,7 +56,7 @@ faults: $(READY) ## kill everything over and over, then judge; KILLS=50 MESSAGES
 docs: $(READY) ## write what the documents take from the code
 	$(BIN)/python -m docs.make_reference
 
-bench: $(VENV)/.peers ## all benchmarks, or one: BENCH=name
+bench: $(VENV)/.peers ## all benchmarks but city, or one: BENCH=name
 	$(BIN)/python -m bench $(BENCH)
 
 # What cannot be had reads "not run" in the tables.

@@ -8,11 +8,11 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
-import asyncpg
 import numpy as np
 
 from bench.harness.caller import Caller, caller
 from bench.harness.child import Child, child
+from bench.harness.floor import MS, Floor, Pair, rows
 from bench.harness.result import Found, Mark, Row
 from bench.harness.running import SEED, running
 from dispatch.cli.city import IssuedPhone
@@ -33,9 +33,6 @@ CALL_EVERY_S: Final = 0.15
 WARM_S: Final = 3.0
 CONNECT_S: Final = 90.0
 ONLINE_SHARE: Final = 0.999
-PAYLOAD: Final = b"x" * 256
-"""As long as an offer frame is."""
-MS: Final = "ms"
 
 T = TypeVar("T")
 
@@ -47,8 +44,7 @@ class Load(NamedTuple):
     caller: Caller
     fleet: PhoneFleet
     talkers: Child
-    connection: "asyncpg.Connection[asyncpg.Record]"
-    echo: tuple[asyncio.StreamReader, asyncio.StreamWriter]
+    floor: Floor
     clock: SystemClock
 
 
@@ -58,8 +54,7 @@ class Calls(NamedTuple):
     posted: dict[str, float]
     opened: dict[str, float]
     answered: list[float]
-    commits: list[float]
-    trips: list[float]
+    floor: list[Pair]
     fixes_per_s: float
 
 
@@ -74,10 +69,7 @@ def measure(scale: float) -> Found:
     calls, diary = asyncio.run(_measure(scale, CALLS if scale >= 1 else 20))
     seen = {iid: at for iid, at in diary.offers_first.items() if iid in calls.posted}
     load = f"{int(PHONES * scale):,} phones, {calls.fixes_per_s:,.0f} fixes/s"
-    commit = Row.of(f"durable commit, {load}", calls.commits, MS)
-    trip = Row.of(f"loopback round trip, {load}", calls.trips, MS)
-    both = [a + b for a, b in zip(calls.commits, calls.trips, strict=True)]
-    floor = Row.of("one durable commit and one round trip, together", both, MS)
+    commit, trip, floor = rows(calls.floor, load)
     written = [at - calls.opened[iid] for iid, (at, _) in seen.items()]
     offer = Row.of(
         "POST until a phone has heard the first offer frame",
@@ -134,7 +126,7 @@ async def _measure(scale: float, calls: int) -> tuple[Calls, Diary]:
 async def call(load: Load, calls: int) -> Calls:
     """Call in incidents, a commit and a round trip beside each, at an even rate."""
     dice = np.random.default_rng(SEED)
-    found = Calls({}, {}, [], [], [], 0.0)
+    found = Calls({}, {}, [], [], 0.0)
     began, fixes = perf_counter(), _fixes(load)
     for place in load.city.incident_places(dice, calls):
         next_at = perf_counter() + CALL_EVERY_S
@@ -152,9 +144,7 @@ async def call(load: Load, calls: int) -> Calls:
         opened = datetime.fromisoformat(answer["opened_at"])
         found.opened[answer["id"]] = opened.timestamp() * 1000
         found.answered.append(taken)
-        insert = load.connection.execute("insert into bench_commit default values")
-        found.commits.append((await _timed(insert))[1])
-        found.trips.append((await _timed(_round_trip(load)))[1])
+        found.floor.append(await load.floor.once())
         await asyncio.sleep(max(0.0, next_at - perf_counter()))
     per_s = (_fixes(load) - fixes) / (perf_counter() - began)
     return found._replace(fixes_per_s=per_s)
@@ -169,12 +159,6 @@ async def _timed(work: Awaitable[T]) -> tuple[T, float]:
 async def _post(load: Load, body: dict[str, object]) -> dict[str, Any]:
     opened: dict[str, Any] = await load.caller.post("/v1/incidents", body, load.clock.new_id())
     return opened
-
-
-async def _round_trip(load: Load) -> None:
-    reader, writer = load.echo
-    writer.write(PAYLOAD)
-    await reader.readexactly(len(PAYLOAD))
 
 
 def _fixes(load: Load) -> int:
@@ -192,14 +176,10 @@ async def loaded(scale: float) -> AsyncIterator[Load]:
     async with (
         running(units, phones) as service,
         _phones(service.issued, max(10, int(TALKING * scale)), service.url) as (fleet, talkers),
-        _beside(service.url, service.key) as (calling, echo),
+        Floor.opened(service.dsn) as floor,
     ):
-        connection = await asyncpg.connect(service.dsn)
-        try:
-            await connection.execute("create table bench_commit (at timestamptz default now())")
-            yield Load(service.city, calling, fleet, talkers, connection, echo, SystemClock())
-        finally:
-            await connection.close()
+        with caller(service.url, service.key) as calling:
+            yield Load(service.city, calling, fleet, talkers, floor, SystemClock())
 
 
 @asynccontextmanager
@@ -224,16 +204,3 @@ async def _phones(
                 while fleet.progress.tally.online < len(people) * ONLINE_SHARE:  # noqa: ASYNC110 - the fleet reports every half second
                     await asyncio.sleep(0.2)
             yield fleet, reporting
-
-
-@asynccontextmanager
-async def _beside(
-    url: str, key: str
-) -> AsyncIterator[tuple[Caller, tuple[asyncio.StreamReader, asyncio.StreamWriter]]]:
-    """Open what calls in incidents, and the floor of a round trip."""
-    with caller(url, key) as calling, child("bench.peers.echo") as echo:
-        line = await asyncio.open_connection("127.0.0.1", echo.facts["port"])
-        try:
-            yield calling, line
-        finally:
-            line[1].close()

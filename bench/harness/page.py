@@ -15,11 +15,12 @@ LEAD: Final = """\
 
 <!-- Made by `python -m bench --publish` from the files of the last runs; do not edit. -->
 
-`make bench` measures all of it again, `make bench BENCH=nearest` one. Floor, peers and ours run \
-in turn within one run: compare figures of one table, never absolute times of two machines. A mark \
-is a bound from above; one that is not met stands here as it is. What could not be had reads \
-"not run". Figures are as they came: what else the machine did meanwhile is in them, and most of \
-all in stalls and in every p99.
+`make bench` measures all of it again, `make bench BENCH=nearest` one. `city` takes a quarter of \
+an hour, and runs only by its name; `KAPOK_BENCH_CITY_S` makes it longer, and with `KAPOK_ROADS` \
+it is a city with roads. Floor, peers and ours run in turn within one run: compare figures of one \
+table, never absolute times of two machines. A mark is a bound from above; one that is not met \
+stands here as it is. What could not be had reads "not run". Figures are as they came: what else \
+the machine did meanwhile is in them, and most of all in stalls and in every p99.
 """
 
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench.__main__ import TookTooLong, within
+from bench.__main__ import ALONE, TookTooLong, names, usual, within
 from bench.harness.child import ChildFailed, child
 from bench.harness.machine import machine
 from bench.harness.page import publish
@@ -158,6 +158,12 @@ def test_an_unknown_benchmark_is_refused() -> None:
     refused = bench("no_such_one")
     assert refused.returncode == 2
     assert "nearest" in refused.stderr
+
+
+def test_what_takes_very_long_is_measured_only_by_its_name() -> None:
+    """All the others are meant by all."""
+    assert set(names()) > ALONE
+    assert set(usual()) == set(names()) - ALONE
 
 
 def test_a_small_run_ends_in_a_table_and_a_file(tmp_path: Path) -> None:
