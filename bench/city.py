@@ -5,35 +5,27 @@ What `kapok load` reports is not measured again. It is not among `all`, for it t
 
 import asyncio
 import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final, NamedTuple
 
-import msgspec
-
 from bench.harness.floor import MS, Floor, Pair, rows
-from bench.harness.machine import ROOT
+from bench.harness.load import Load, loading
 from bench.harness.result import Found, Mark, Row
-from bench.harness.serving import Filled, Serving, fill, folder, serving
+from bench.harness.serving import fill, folder, serving
 from dispatch.cli.load.figures import COUNTS, STAGES
-from dispatch.cli.load.phone_file import Token
 from dispatch.cli.load.processes import WARM_S
 from dispatch.cli.load.report import Report
 from dispatch.cli.load.threshold import USUAL
 from dispatch.clock import SystemClock
 from dispatch.phone.witness import Stage
-from dispatch.store.child import LAUNCHER
 
 LONGER: Final = "KAPOK_BENCH_CITY_S"
 """How many seconds are measured, in the environment; without it `USUAL_S`."""
 ROADS: Final = "KAPOK_ROADS"
 """The service reads it itself: here it is only told whether there were roads."""
 USUAL_S: Final = 600.0
-LEAST_S: Final = 2.0
+LEAST_S: Final = 1.0
 AROUND_S: Final = 400.0
 """For filling, starting, connecting and the proof afterwards."""
 MOST_S: Final = float(os.environ.get(LONGER, USUAL_S)) + AROUND_S
@@ -43,7 +35,8 @@ FIXES_PER_S: Final = 2_300
 CALLS_PER_MIN: Final = 60.0
 CALLS_LEAST: Final = 5
 FLOOR_EVERY_S: Final = 0.5
-STOP_S: Final = 10.0
+FLOOR_LEAST: Final = 20
+"""So many times at least in a short run."""
 SKETCH: Final = 0.01
 """Below this share of all sizes one only looks whether it runs: people are quick then."""
 IN_HASTE: Final = ("--haste", "20", "--drain", "0.5")
@@ -88,8 +81,13 @@ class Ran(NamedTuple):
 
 
 def measure(scale: float) -> Found:
-    """Run all of it once; what the report tells is told as it stands."""
-    ran = asyncio.run(_measure(max(UNITS_LEAST, int(UNITS * scale)), _seconds(scale), scale))
+    """Run all of it once."""
+    units = max(UNITS_LEAST, int(UNITS * scale))
+    return found(asyncio.run(_measure(units, _seconds(scale), quick=scale < SKETCH)))
+
+
+def found(ran: Ran) -> Found:
+    """Return what came of a run; what its report tells is told as it stands."""
     commit, trip, both = rows(ran.floor, _about(ran.report))
     offer = _stage(ran.report, OFFER, "POST until a phone has heard the first offer frame")
     times = {
@@ -210,104 +208,39 @@ def _less(all_told: float | None, some: float | None) -> float | None:
 # The run. -----------------------------------------------------------------------------------------
 
 
-async def _measure(units: int, seconds: float, scale: float) -> Ran:
+async def _measure(units: int, seconds: float, *, quick: bool) -> Ran:
     async with folder() as root:
         filled = await fill(root / "data", units, units)
         async with (
             serving(filled.folder, "--workers", "2") as service,
             Floor.opened(service.dsn) as floor,
-            _load(root, filled, service, seconds, scale) as load,
+            loading(filled, service, _asked(units, seconds, quick=quick)) as load,
         ):
-            beside = await _beside(floor, load)
-            report = _report(root, load)
-            return Ran(report, _meanwhile(beside, report), floor.database_pid)
+            beside = await _beside(floor, load, min(FLOOR_EVERY_S, seconds / FLOOR_LEAST))
+            return Ran(load.report, meanwhile(beside, load.report), floor.database_pid)
 
 
-async def _beside(floor: Floor, load: asyncio.subprocess.Process) -> list[tuple[datetime, Pair]]:
-    """Measure the floor twice a second, until the load is over."""
-    clock, found = SystemClock(), list[tuple[datetime, Pair]]()
-    while load.returncode is None:
-        found.append((clock.now(), await floor.once()))
-        await asyncio.sleep(FLOOR_EVERY_S)
-    return found
-
-
-def _meanwhile(beside: list[tuple[datetime, Pair]], report: Report) -> list[Pair]:
-    """Return what was measured of the floor while the load was whole, as its report says."""
-    end = report.measured_from + timedelta(seconds=report.seconds)
-    return [pair for at, pair in beside if report.measured_from <= at <= end]
-
-
-def _report(root: Path, load: asyncio.subprocess.Process) -> Report:
-    """Return the report; without one it has said why on standard error."""
-    path = root / "report.json"
-    if not path.exists():
-        raise RuntimeError(f"kapok load ended with {load.returncode}, without a report")
-    return msgspec.json.decode(path.read_bytes(), type=Report)
-
-
-@asynccontextmanager
-async def _load(
-    root: Path, filled: Filled, service: Serving, seconds: float, scale: float
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run `kapok load` with all phones; it speaks where we do, and ends with us."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid())),
-        *(str(int(signal.SIGTERM)), "-", sys.executable, "-m", "dispatch", "load"),
-        *_options(root, filled, service, seconds),
-        *(IN_HASTE if scale < SKETCH else ()),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        await _end(process)
-
-
-def _options(root: Path, filled: Filled, service: Serving, seconds: float) -> Iterator[str]:
+def _asked(units: int, seconds: float, *, quick: bool) -> Iterator[str]:
     """Yield what the load is asked for, and held to."""
-    phones = len(filled.issued)
-    key, tokens = root / "load.key", root / "phones.jsonl"
-    key.write_text(filled.key)
-    tokens.write_bytes(
-        b"".join(
-            msgspec.json.encode(Token(device=one.device, token=one.token, unit=one.unit)) + b"\n"
-            for one in filled.issued
-        )
-    )
-    asked = {
-        "--url": service.url,
-        "--key-file": key,
-        "--phones-file": tokens,
-        "--for": seconds,
-        "--incidents-per-minute": max(CALLS_PER_MIN, CALLS_LEAST * 60 / seconds),
-        "--fixes-per-second": FIXES_PER_S * phones / UNITS,
-        "--moving": 1,
-        "--server-pid": service.pid,
-        "--report": root / "report.json",
-    }
-    for name, value in asked.items():
-        yield from (name, str(value))
-    for limit in _limits(phones, seconds):
-        yield from ("--fail-if", limit)
+    yield from ("--for", str(seconds), "--moving", "1")
+    yield from ("--incidents-per-minute", str(max(CALLS_PER_MIN, CALLS_LEAST * 60 / seconds)))
+    yield from ("--fixes-per-second", str(FIXES_PER_S * units / UNITS))
+    yield from ("--fail-if", "disconnected>0", "--fail-if", f"phones_online_least<{units}")
+    yield from ("--fail-if", f"server_pss_mb_max>{PSS_MOST_MB:g}")
+    yield from ("--fail-if", f"{GROWTH}>{GROWTH_MOST_PERCENT:g}") if _is_long(seconds) else ()
+    yield from IN_HASTE if quick else ()
 
 
-def _limits(phones: int, seconds: float) -> Iterator[str]:
-    yield "disconnected>0"
-    yield f"phones_online_least<{phones}"
-    yield f"server_pss_mb_max>{PSS_MOST_MB:g}"
-    if _is_long(seconds):
-        yield f"{GROWTH}>{GROWTH_MOST_PERCENT:g}"
+async def _beside(floor: Floor, load: Load, every_s: float) -> list[tuple[datetime, Pair]]:
+    """Measure the floor again and again, until the load is over."""
+    clock, measured = SystemClock(), list[tuple[datetime, Pair]]()
+    while not load.is_over:
+        measured.append((clock.now(), await floor.once()))
+        await asyncio.sleep(every_s)
+    return measured
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+def meanwhile(measured: list[tuple[datetime, Pair]], report: Report) -> list[Pair]:
+    """Return what was measured of the floor while all phones were online, as the report says."""
+    end = report.measured_from + timedelta(seconds=report.seconds)
+    return [pair for at, pair in measured if report.measured_from <= at <= end]
