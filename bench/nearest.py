@@ -106,7 +106,8 @@ def measure(scale: float) -> Found:
 FLOOR: Final = "numpy brute force, float32 plane"
 OURS: Final = "Fleet.reach and Fleet.find"
 DECISION: Final = "the same, looking 20 minutes around as a decision does"
-UPDATE: Final = "Fleet.fix, one position"
+UPDATE: Final = "Fleet.fix of 100 positions, and Fleet.settle"
+AT_ONCE: Final = 100
 REDIS: Final = "Redis GEOSEARCH, a key of the free with the skill, unix socket"
 REDIS_UPDATE: Final = "Redis GEOADD, one position"
 POSTGIS: Final = "PostGIS KNN, partial GiST, prepared, unix socket"
@@ -124,10 +125,12 @@ def contenders(layout: Layout, fleet: Fleet) -> dict[str, Callable[[int], object
         return fleet.find(reach, need, RING_S, nobody, NOW_S, K)
 
     def move(number: int) -> None:
-        row = number * 7919 % len(layout.places)
-        lon, lat = layout.places[row].tolist()
-        fix = Fix(lon=lon + 1e-5, lat=lat, acc_m=5.0, at_s=NOW_S + number * 1e-3)
-        fleet.fix(UnitId(str(row)), fix)
+        for nth in range(number * AT_ONCE, (number + 1) * AT_ONCE):
+            row = nth * 7919 % len(layout.places)
+            lon, lat = layout.places[row].tolist()
+            fix = Fix(lon=lon + 1e-5, lat=lat, acc_m=5.0, at_s=NOW_S + nth * 1e-5)
+            fleet.fix(UnitId(str(row)), fix)
+        fleet.settle()
 
     return {
         FLOOR: lambda number: brute.nearest(at[number % len(at)]),

@@ -19,6 +19,7 @@ import structlog
 
 from dispatch.bus.port import free_port
 from dispatch.bus.program import NatsServerError, find_program, start
+from dispatch.rhythm import due_in_s
 
 __all__ = ["NatsServer", "NatsServerError"]
 
@@ -44,8 +45,8 @@ IN_ORDER: Final = (signal.SIGTERM, signal.SIGKILL)
 AT_ONCE: Final = (signal.SIGKILL,)
 TERM_S: Final = 2.0
 POLL_S: Final = 0.005
-WATCH_S: Final = 0.1
-LOOKS: Final = 10
+WATCH_S: Final = 0.25
+LOOKS: Final = 4
 """So many times it is watched whether the process lives, then once whether it greets."""
 PORTS_TRIED: Final = 5
 RESTART_PAUSES_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0)
@@ -135,7 +136,7 @@ class NatsServer:
         """
         silences = 0
         for look in cycle(range(LOOKS)):
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(due_in_s(WATCH_S))
             if not self._is_wanted:
                 return
             if look == 0 or silences:

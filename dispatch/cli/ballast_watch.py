@@ -6,11 +6,12 @@ from typing import Final
 import structlog
 
 from dispatch.live.room import Level, Room
+from dispatch.rhythm import due_in_s
 from dispatch.store.ballast import Ballast
 
 log = structlog.get_logger()
 
-LOOK_S: Final = 0.1
+LOOK_S: Final = 0.25
 AGAIN_S: Final = 10.0
 """After a disk that could not be looked at, or took no ballast."""
 
@@ -28,14 +29,14 @@ class BallastWatch:
         return self._room.level is Level.SPENT
 
     async def run(self) -> None:
-        """Look until cancelled, ten times a second: whoever fills a disk does it fast."""
+        """Look until cancelled, four times a second: whoever fills a disk does it fast."""
         while True:
             try:
                 await asyncio.to_thread(self.look)
             except OSError as error:
                 log.warning("ballast_fails", error=str(error), again_in_s=AGAIN_S)
                 await asyncio.sleep(AGAIN_S)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(due_in_s(LOOK_S))
 
     def look(self) -> None:
         """Look once; raise OSError where the disk cannot be looked at, or takes no ballast."""

@@ -177,7 +177,6 @@ class Peers:
 
     async def speak(self) -> None:
         """Tell where units are and which phones came and went."""
-        self._phones.whereabouts.show_heard()
         self.voice.fixes(self._phones.whereabouts.news())
         phones, gone = self._phones.presence.news()
         if phones or gone:

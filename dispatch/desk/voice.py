@@ -9,8 +9,8 @@ from dispatch.ports import BODY_MOST, Bus, NodeId, Sealed
 from dispatch.trace import present
 from schemas.base import DeviceId, UnitId
 
-DISTRICT_LABELS: Final = 2
-"""City and district: what a listener may choose positions by."""
+FIXES_MOST: Final = 1_000
+"""Positions of one word: some 110 KB."""
 
 
 class Voice:
@@ -83,16 +83,17 @@ class Voice:
         self._send(subject, words.spoken(word))
 
     def fixes(self, fixes: Iterable[tuple[str, words.Fix]]) -> None:
-        """Say where units are, each with its jurisdiction; by districts."""
+        """Say where units are, each with its jurisdiction; by cities, and so many in a word."""
         if self._alone():
             return
-        by_district: dict[str, list[words.Fix]] = {}
+        by_city: dict[str, list[words.Fix]] = {}
         for juris, fix in fixes:
-            by_district.setdefault(_district(juris), []).append(fix)
-        for district, some in by_district.items():
-            word = words.Fixes(self.node_id, tuple(some))
-            subject = f"{self._prefix}.{words.PLACES}.{district}.{self.node_id}"
-            self._send(subject, words.spoken(word))
+            by_city.setdefault(juris.partition(".")[0], []).append(fix)
+        for city, there in by_city.items():
+            subject = f"{self._prefix}.{words.PLACES}.{city}.{self.node_id}"
+            for first in range(0, len(there), FIXES_MOST):
+                part = tuple(there[first : first + FIXES_MOST])
+                self._send(subject, words.spoken(words.Fixes(self.node_id, part)))
 
     def _say(self, about: str, word: Callable[[int], words.Numbered]) -> None:
         self.last += 1
@@ -107,9 +108,3 @@ class Voice:
             self.said += 1
         else:
             self.unsaid += 1
-
-
-def _district(juris: str) -> str:
-    """Return city and district, as two words of a subject."""
-    labels = [*juris.split("."), words.EVERYWHERE][:DISTRICT_LABELS]
-    return ".".join(labels)

@@ -41,8 +41,7 @@ class Whereabouts:
         self._places = Places()
         self._refusing = {member.id for member in desk.roster.refusing()}
         self._lately: dict[MemberId, tuple[UnitId, float]] = {}
-        self._news: dict[UnitId, words.Fix] = {}
-        self._heard: dict[UnitId, words.Fix] = {}
+        self._news: dict[UnitId, tuple[str, words.Fix]] = {}
 
     def last(self, member_id: MemberId) -> Fix | None:
         """Return a member's last good fix."""
@@ -100,9 +99,8 @@ class Whereabouts:
         old_s = 0.0 if lead == member_id else self._old_s(identity)
         if self._places.take(unit_id, member_id, fix, lead, old_s):
             self._desk.fleet.fix(unit_id, fix)
-            self._news[unit_id] = words.Fix(
-                unit_id, member_id, fix.lon, fix.lat, fix.acc_m, fix.at_s
-            )
+            told = words.Fix(unit_id, member_id, fix.lon, fix.lat, fix.acc_m, fix.at_s)
+            self._news[unit_id] = identity.juris, told
             if tasks:
                 self._arrivals.take(unit_id, fix, datetime.fromtimestamp(fix.at_s, UTC))
 
@@ -111,20 +109,15 @@ class Whereabouts:
     def news(self) -> list[tuple[str, words.Fix]]:
         """Return where units are since it was last told, with their jurisdictions."""
         news, self._news = self._news, {}
-        units = ((self._desk.fleet.unit(unit_id), fix) for unit_id, fix in news.items())
-        return [(unit.juris, fix) for unit, fix in units if unit is not None]
+        return list(news.values())
 
     def hear(self, fixes: Iterable[words.Fix]) -> None:
         """Note where units are by phones of other processes; not of who has refused since."""
-        for told in fixes:
-            if told.member_id not in self._refusing:
-                self._places.take(told.unit_id, told.member_id, _fix(told), told.member_id, 0.0)
-                self._heard[told.unit_id] = told
-
-    def show_heard(self) -> None:
-        """Let units stand where others said they are: all at once costs a tenth of one by one."""
-        heard, self._heard = self._heard, {}
-        self._desk.fleet.hear({unit_id: _fix(told) for unit_id, told in heard.items()})
+        heard = {told.unit_id: told for told in fixes if told.member_id not in self._refusing}
+        places = {unit_id: _fix(told) for unit_id, told in heard.items()}
+        for unit_id, told in heard.items():
+            self._places.take(unit_id, told.member_id, places[unit_id], told.member_id, 0.0)
+        self._desk.fleet.hear(places)
 
     def _old_s(self, identity: Identity) -> float:
         """Return at what age a lead's position is old, by how often phones of the unit report."""
@@ -132,8 +125,8 @@ class Whereabouts:
 
     def _require_allowed(self, identity: Identity) -> None:
         unit_id, member_id = identity.unit_id, identity.member_id
-        on_call = bool(self._desk.board.tasks_of(unit_id))
-        if self._desk.roster.duty(unit_id, member_id) is Duty.OFF and not on_call:
+        is_off = self._desk.roster.duty(unit_id, member_id) is Duty.OFF
+        if is_off and not self._desk.board.tasks_of(unit_id):
             raise NotOnDuty("positions are taken on duty or on a call only")
         if not self.agreed(identity):
             raise ConsentRequired("this member has not agreed to be located")
@@ -197,10 +190,9 @@ class Whereabouts:
             self._desk.fleet.forget(unit_id)
 
     def _drop_untold(self, unit_id: UnitId, member_id: MemberId) -> None:
-        """Forget where he was a moment ago: it was neither told on nor shown yet."""
-        for told in (self._news, self._heard):
-            if unit_id in told and told[unit_id].member_id == member_id:
-                del told[unit_id]
+        """Forget where he was a moment ago: it was not told on yet."""
+        if unit_id in self._news and self._news[unit_id][1].member_id == member_id:
+            del self._news[unit_id]
 
 
 def _fix(told: words.Fix) -> Fix:

@@ -2,8 +2,9 @@
 
 By ASGI a frame wakes a task on its way in and starts one on its way out, and reading is paused and
 resumed around each: that is most of what a location costs. `LINE` hands a frame over in the turn of
-the loop in which it came, and writes one at once while the socket takes it. A phone that says very
-much in one piece is heard by turns, through the queue, so that others are heard too.
+the loop in which it came, and writes one at once while the socket takes it. A piece that is one
+whole frame does not go through the library's parser, where that waits for a frame to begin. A phone
+that says very much in one piece is heard by turns, through the queue, so that others are heard too.
 
 ASGI knows no abort: a close frame waits behind whatever the peer does not read, and so does closing
 the transport. Run uvicorn with `ws=UnitProtocol`; without it all of this goes the usual way, and
@@ -21,6 +22,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 
 from dispatch.gateway.limits import BREATH_FRAMES
+from dispatch.gateway.whole import awaits_frame, whole_text
 
 SEND_BUFFER_BYTES: Final = 128 * 1024
 LINE: Final = "kapok.line"
@@ -73,9 +75,18 @@ class UnitProtocol(WebSocketsSansIOProtocol):
             extensions[LINE] = self
 
     def data_received(self, data: bytes) -> None:
-        """Take what came in one piece."""
+        """Take what came in one piece: a whole text frame at once, all else by the library."""
+        text = self._whole(data)
+        if text is not None and self._hear is not None:
+            self._hear(text)
+            return
         self._heard = 0
         super().data_received(data)
+
+    def _whole(self, data: bytes) -> str | None:
+        if self._hear is None or not awaits_frame(self.conn) or not self.queue.empty():
+            return None
+        return whole_text(data, self.config.ws_max_size)
 
     def send_receive_event_to_app(self) -> None:
         """Hand a text frame over at once, unless others wait or this piece had its share."""

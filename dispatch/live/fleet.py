@@ -198,17 +198,15 @@ class Fleet:
     def fix(self, unit_id: UnitId, fix: Fix) -> None:
         """Take a position, unless a newer one is known."""
         i = self._rows.get(unit_id)
-        if i is not None and self._ground.fix(i, fix):
+        if i is not None:
+            self._ground.fix(i, fix)
             self._checkpoint.note(i)
 
     def hear(self, fixes: Mapping[UnitId, Fix]) -> None:
         """Take positions that other processes have taken, and write down."""
-        known = [
-            (i, *_numbers(f)) for u, f in fixes.items() if (i := self._rows.get(u)) is not None
-        ]
-        if known:
-            rows, *numbers = np.array(known).T
-            self._ground.fix_many(rows.astype(np.int64), *numbers)
+        for unit_id, fix in fixes.items():
+            if (i := self._rows.get(unit_id)) is not None:
+                self._ground.fix(i, fix)
 
     def grace(self, now_s: float) -> None:
         """Count every on-duty phone as reachable for `GRACE_S` from now: they are coming again."""
@@ -286,6 +284,7 @@ class Fleet:
 
     def columns(self, rows: NDArray[np.intp], excluded: frozenset[UnitId], now_s: float) -> Columns:
         """Return the facts matching needs, for some rows."""
+        self._ground.take_in()
         return columns(rows, self._facts, self._terms(mask(()), excluded, now_s))
 
     def _terms(self, need: np.uint64, excluded: frozenset[UnitId], now_s: float) -> Terms:
@@ -406,7 +405,3 @@ class Fleet:
         """Return the units that stand in a box."""
         within = box.contains_many(*self._ground.places(now_s))
         return {self._ids[i] for i in np.flatnonzero(within).tolist()}
-
-
-def _numbers(fix: Fix) -> tuple[float, float, float, float]:
-    return fix.lon, fix.lat, fix.acc_m, fix.at_s

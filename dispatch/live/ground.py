@@ -1,6 +1,6 @@
 """Where all units stand, by row: at their fix while that is fresh, else at their home post."""
 
-from math import atan2, cos, degrees, inf, nan, radians, remainder
+from math import inf, nan
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from dispatch.core.fixes import Fix
 from dispatch.core.matching import Bools
 from dispatch.core.turnout import later_s
 from dispatch.live.table import Stayed, Table
-from geo.distance import metres, metres_between
+from geo.distance import metres_between
 from geo.eta import MOVES, EtaModel, Moves
 from geo.point import Floats, Point
 from geo.standing import Courses, Reach, Rows
@@ -52,15 +52,22 @@ class Ground:
 
     def __init__(self, model: EtaModel) -> None:
         self._model = model
-        self.table = Table(_KINDS, 0)
+        self._table = Table(_KINDS, 0)
+        self._coming: dict[int, Fix] = {}
         self._standings = model.standings()
         self._seen_s = float("-inf")
         self._stale_s = float("inf")
 
+    @property
+    def table(self) -> Table:
+        """Return all facts by row, with every fix that came."""
+        self.take_in()
+        return self._table
+
     def renew(self, rows: int, stayed: Stayed) -> None:
         """Begin anew with so many rows; those that stayed have the fix they had."""
-        before, self.table = self.table, Table(_KINDS, rows)
-        self.table.carry(before, _FIX, stayed)
+        before, self._table = self.table, Table(_KINDS, rows)
+        self._table.carry(before, _FIX, stayed)
         self._standings = self._model.standings()
 
     def put(self, i: int, unit: Unit, position: Position | None) -> None:
@@ -73,23 +80,29 @@ class Ground:
             self._place(i, position.lon, position.lat, position.acc_m, position.at.timestamp())
         self._stand(i)
 
-    def fix(self, i: int, fix: Fix) -> bool:
-        """Take a position and say so, unless a newer one is known."""
-        if fix.at_s <= self.table["fix_s"][i]:
-            return False
-        course = self._course(i, fix)
-        self._place(i, fix.lon, fix.lat, fix.acc_m, fix.at_s)
-        self._stand(i, *course)
-        return True
+    def fix(self, i: int, fix: Fix) -> None:
+        """Take a position, unless a newer one is known, once somebody looks: see `take_in`."""
+        if i in self._coming:
+            self.take_in()
+        self._coming[i] = fix
 
-    def fix_many(
+    def take_in(self) -> None:
+        """Let units stand where they have said since: all at once cost a tenth of one by one."""
+        if not self._coming:
+            return
+        coming, self._coming = self._coming, {}
+        rows = np.fromiter(coming, np.int64, len(coming))
+        fixes = np.array([(f.lon, f.lat, f.acc_m, f.at_s) for f in coming.values()])
+        self._place_many(rows, *fixes.T)
+
+    def _place_many(
         self, rows: Rows, lons: Floats, lats: Floats, accs_m: Floats, at_s: Floats
     ) -> None:
-        """Take positions of many units, each named once, but where a newer one is known."""
-        newer = at_s > self.table["fix_s"][rows]
+        """Place units, each named once, but where a newer fix is known."""
+        newer = at_s > self._table["fix_s"][rows]
         rows, lons, lats = rows[newer], lons[newer], lats[newer]
         accs_m, at_s = accs_m[newer], at_s[newer]
-        ways, cells = self._courses(rows, lons, lats, at_s), self.table
+        ways, cells = self._courses(rows, lons, lats, at_s), self._table
         cells["lon"][rows], cells["lat"][rows] = lons, lats
         cells["acc_m"][rows], cells["fix_s"][rows] = accs_m, at_s
         fresh = at_s >= self._seen_s - FRESH_S
@@ -104,51 +117,43 @@ class Ground:
             self.table[name][i] = 0
         self._stand(i)
 
-    def _course(self, i: int, fix: Fix) -> tuple[float, float]:
-        """Return where a motor is heading (degrees from north) and how fast; NaN where unknown."""
-        cells = self.table
-        passed_s = fix.at_s - float(cells["fix_s"][i])
-        if int(cells["moves"][i]) not in MOTORS or passed_s > COURSE_S:
-            return nan, nan
-        before = Point(float(cells["lon"][i]), float(cells["lat"][i]))
-        moved_m = metres(before, Point(fix.lon, fix.lat))
-        if moved_m < COURSE_M:
-            return nan, nan
-        east = remainder(fix.lon - before.lon, 360.0) * cos(radians(fix.lat))
-        return degrees(atan2(east, fix.lat - before.lat)), moved_m / passed_s
-
     def _courses(self, rows: Rows, lons: Floats, lats: Floats, at_s: Floats) -> Courses:
-        """Return the same of many units."""
-        before_lons, before_lats, before_s, moves = (
-            self.table[name][rows] for name in ("lon", "lat", "fix_s", "moves")
-        )
-        passed_s = at_s - before_s
-        moved_m = metres_between(before_lons, before_lats, lons, lats)
-        known = _MOTOR[moves] & (passed_s <= COURSE_S) & (moved_m >= COURSE_M)
-        turn = lons - before_lons
-        east = (turn - 360.0 * np.round(turn / 360.0)) * np.cos(np.radians(lats))
-        headings_deg = np.degrees(np.arctan2(east, lats - before_lats))
-        return Courses(np.where(known, headings_deg, nan), np.where(known, moved_m / passed_s, nan))
+        """Return where motors are heading (degrees from north) and how fast; NaN where unknown."""
+        headings_deg, speeds_mps = np.full((2, len(rows)), nan)
+        cells = self._table
+        passed_s = at_s - cells["fix_s"][rows]
+        some = np.flatnonzero(_MOTOR[cells["moves"][rows]] & (passed_s <= COURSE_S))
+        if len(some):
+            before_lons, before_lats = cells["lon"][rows[some]], cells["lat"][rows[some]]
+            lons, lats = lons[some], lats[some]
+            moved_m = metres_between(before_lons, before_lats, lons, lats)
+            turn = lons - before_lons
+            east = (turn - 360.0 * np.round(turn / 360.0)) * np.cos(np.radians(lats))
+            on_the_move = moved_m >= COURSE_M
+            far = some[on_the_move]
+            headings_deg[far] = np.degrees(np.arctan2(east, lats - before_lats))[on_the_move]
+            speeds_mps[far] = (moved_m / passed_s[some])[on_the_move]
+        return Courses(headings_deg, speeds_mps)
 
     def _place(self, i: int, lon: float, lat: float, acc_m: float, at_s: float) -> None:
-        cells = self.table
+        cells = self._table
         cells["lon"][i], cells["lat"][i] = lon, lat
         cells["acc_m"][i], cells["fix_s"][i] = acc_m, at_s
 
-    def _stand(self, i: int, heading_deg: float = nan, speed_mps: float = nan) -> None:
+    def _stand(self, i: int) -> None:
         """Let a unit stand where it is found: at its fix while that is fresh, else at home."""
-        cells = self.table
+        cells = self._table
         fix_s = float(cells["fix_s"][i])
         fresh = fix_s >= self._seen_s - FRESH_S
         self._stale_s = min(self._stale_s, fix_s + FRESH_S) if fresh else self._stale_s
         lon, lat = ("lon", "lat") if fresh else ("home_lon", "home_lat")
         place = float(cells[lon][i]), float(cells[lat][i])
-        self._standings.put(i, *place, int(cells["moves"][i]), heading_deg, speed_mps)
+        self._standings.put(i, *place, int(cells["moves"][i]), nan, nan)
 
     def stand_all(self, now_s: float) -> None:
         """Let all units stand where they are found at an instant, and note till when that holds."""
-        before, self._seen_s, self._stale_s = self._seen_s, now_s, float("inf")
         fix_s = self.table["fix_s"]
+        before, self._seen_s, self._stale_s = self._seen_s, now_s, float("inf")
         bounds = sorted((before - FRESH_S, now_s - FRESH_S))
         for i in np.flatnonzero((fix_s >= bounds[0]) & (fix_s < bounds[1])).tolist():
             self._stand(i)
@@ -157,11 +162,13 @@ class Ground:
 
     def stand_by(self, now_s: float) -> None:
         """Let all units stand where they are found at an instant, unless they do already."""
+        self.take_in()
         if not self._seen_s <= now_s <= self._stale_s:
             self.stand_all(now_s)
 
     def settle(self) -> int:
         """Work off the positions that came since; return how many. A search does it by itself."""
+        self.take_in()
         return self._standings.settle()
 
     def reach(self, place: Point, limit_s: float) -> tuple[Rows, Reach]:
@@ -169,8 +176,9 @@ class Ground:
 
         Those who take longer to set out arrive later, and perhaps beyond the limit.
         """
+        self.take_in()
         rows, reach = self._standings.reach(place, limit_s)
-        return rows, reach._replace(eta_s=reach.eta_s + self.table["later_s"][rows])
+        return rows, reach._replace(eta_s=reach.eta_s + self._table["later_s"][rows])
 
     def fresh(self, now_s: float) -> Bools:
         """Return which units have a fix that still counts."""

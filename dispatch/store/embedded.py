@@ -14,6 +14,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
+from dispatch.rhythm import due_in_s
 from dispatch.store import binaries, child, data_folder, socket_folder
 from dispatch.store.embedded_errors import (
     BinariesMissingError,
@@ -66,7 +67,7 @@ INITDB_S: Final = 120.0
 READY_S: Final = 120.0  # a recovery after a crash reads up to max_wal_size
 SILENCE_S: Final = 5.0  # a server that accepts nobody for so long counts as dead
 POLL_S: Final = 0.005
-WATCH_S: Final = 0.1
+WATCH_S: Final = 0.25
 RESTART_PAUSES_S: Final = (0.0, 0.1, 0.3, 1.0, 3.0)
 
 
@@ -179,7 +180,7 @@ class EmbeddedPostgres:
                 with suppress(NotRunningError):  # stopped while we waited for our turn
                     await self.ensure()
             self._log.trim()
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(due_in_s(WATCH_S))
 
     async def stop(self) -> None:
         """Shut down fast (sessions are cut, nothing is lost), and leave the folder to others."""

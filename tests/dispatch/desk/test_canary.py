@@ -49,7 +49,7 @@ async def nobody() -> AsyncIterator[Line]:
 
 async def minute(dsn: str, running: wiring.Service, one: Canary) -> Case:
     """Let the next minute's canary fly; return its case."""
-    await sql(dsn, "update turn set until = now()")
+    await sql(dsn, "update turn set until = now() - interval '1 second'")
     await one.run()
     (last,) = await running.desk.incidents(GRANT, status=[], before=None, limit=1)
     return await running.desk.case(last.id, GRANT)
@@ -126,7 +126,7 @@ async def test_a_failure_rings_once_until_it_works_again(database: str) -> None:
         assert "before it was opened" in alarm.reason
         await running.desk.alarms.acknowledge(alarm.id, "I look", DISPATCHER)
         for one, open_alarms in ((ill, 0), (well, 0), (ill, 1)):
-            await sql(database, "update turn set until = now()")
+            await sql(database, "update turn set until = now() - interval '1 second'")
             await one.run()
             page = await running.desk.alarms.page(DISPATCHER, None, None, 10)
             assert len(page) == open_alarms

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from dispatch.bus.local import LocalBus, Wire
 from dispatch.desk import words
-from dispatch.desk.voice import Voice
+from dispatch.desk.voice import FIXES_MOST, Voice
 from dispatch.ports import BODY_MOST, NodeId
 from schemas.base import DeviceId, MemberId, UnitId
 
@@ -47,17 +47,23 @@ def fix(unit: str) -> words.Fix:
     return words.Fix(UnitId(unit), MemberId("m"), 113.3, 23.1, 5.0, 1.0)
 
 
-async def test_positions_go_by_district(talk: Talk) -> None:
-    """A listener may choose the part of the city it shows."""
-    fixes = [("gz.hp.a", fix("u1")), ("gz.th", fix("u2")), ("gz.hp", fix("u3")), ("sz", fix("u4"))]
+async def test_positions_go_by_city(talk: Talk) -> None:
+    """A message costs more than what is in it, so one tells of a whole city."""
+    fixes = [("gz.hp.a", fix("u1")), ("gz.th", fix("u2")), ("sz", fix("u3")), ("gz", fix("u4"))]
     talk.voice.fixes(fixes)
-    assert await talk.subjects() == [
-        "kapok.x.loc.gz.hp.n1",
-        "kapok.x.loc.gz.th.n1",
-        "kapok.x.loc.sz.all.n1",
-    ]
+    assert await talk.subjects() == ["kapok.x.loc.gz.n1", "kapok.x.loc.sz.n1"]
     first = words.heard(talk.heard[0][1], words.Fixes)
-    assert [told.unit_id for told in first.fixes] == ["u1", "u3"]
+    assert [told.unit_id for told in first.fixes] == ["u1", "u2", "u4"]
+
+
+async def test_positions_of_everybody_fit_into_some_words(talk: Talk) -> None:
+    """Whatever piled up: none is too long to be carried, and nobody is left out."""
+    talk.voice.fixes(("gz", fix(f"u{number}")) for number in range(2 * FIXES_MOST + 1))
+    assert await talk.subjects() == ["kapok.x.loc.gz.n1"] * 3
+    told = [words.heard(body, words.Fixes).fixes for _, body in talk.heard]
+    assert [len(fixes) for fixes in told] == [FIXES_MOST, FIXES_MOST, 1]
+    assert len({told.unit_id for fixes in told for told in fixes}) == 2 * FIXES_MOST + 1
+    assert talk.voice.unsaid == 0
 
 
 async def test_every_word_has_the_next_number(talk: Talk) -> None:

@@ -219,8 +219,8 @@ async def test_a_position_of_before_the_refusal_is_not_kept_after_it(station: St
 # Beside a command. -------------------------------------------------------------------------------
 
 
-async def test_a_refusal_reaches_what_was_not_told_or_shown_yet(station: Station) -> None:
-    """Neither his fix of a moment ago, nor one that another process told of."""
+async def test_a_refusal_reaches_what_was_not_told_yet(station: Station) -> None:
+    """Neither his fix of a moment ago is told, nor one shown that another process told of."""
     phone = await someone(station)
     whereabouts = station.phones.whereabouts
     phone.report()
@@ -228,7 +228,6 @@ async def test_a_refusal_reaches_what_was_not_told_or_shown_yet(station: Station
     place = phone.identity.unit_id, phone.identity.member_id, phone.post.lon, phone.post.lat
     whereabouts.hear([words.Fix(*place, 5.0, at_s + 1)])
     await phone.consent(None)
-    whereabouts.show_heard()
     assert (whereabouts.news(), phone.east) == ([], None)
 
 

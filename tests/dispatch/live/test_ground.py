@@ -73,8 +73,8 @@ def test_a_unit_stands_at_home_until_a_fix_says_otherwise() -> None:
     """An older fix says nothing."""
     made = ground(UNIT)
     assert made.standing(0, NOW_S) == (HOME, None)
-    assert made.fix(0, fix(NOW_S - 10, 1))
-    assert not made.fix(0, fix(NOW_S - 20, 2))
+    made.fix(0, fix(NOW_S - 10, 1))
+    made.fix(0, fix(NOW_S - 20, 2))
     assert made.standing(0, NOW_S) == (Point(HOME.lon + STEP, HOME.lat), 10.0)
 
 
@@ -117,7 +117,8 @@ def test_a_place_that_is_forgotten_is_home_again() -> None:
     made.fix(0, fix(steps=1))
     made.forget(0)
     assert made.standing(0, NOW_S) == (HOME, None)
-    assert made.fix(0, fix(NOW_S - 1, 2))
+    made.fix(0, fix(NOW_S - 1, 2))
+    assert made.standing(0, NOW_S) == (Point(HOME.lon + 2 * STEP, HOME.lat), 1.0)
 
 
 def test_a_search_finds_units_where_they_stand_at_its_instant() -> None:
@@ -186,8 +187,8 @@ def test_many_fixes_at_once_are_as_one_by_one(
         newest = {i: fix(NOW_S + later_s, steps) for i, steps, later_s in told}
         for i, one in newest.items():
             single.fix(i, one)
-        numbers = [(f.lon, f.lat, f.acc_m, f.at_s) for f in newest.values()]
-        many.fix_many(np.array([*newest], np.int64), *np.array(numbers).reshape(-1, 4).T)
+            single.take_in()
+            many.fix(i, one)
     for name in ("lon", "lat", "acc_m", "fix_s"):
         assert single.table[name].tolist() == many.table[name].tolist()
     for now_s in (NOW_S, NOW_S + FRESH_S):
