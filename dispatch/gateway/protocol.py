@@ -34,7 +34,10 @@ class Line(Protocol):
     """A socket without detours."""
 
     def hear_by(self, hear: Hear | None) -> None:
-        """Hand text frames to `hear` as they come; `receive` gets the others, and all of None."""
+        """Hand text frames to `hear` as they come; `receive` gets the others, and all of None.
+
+        From here on the scope is empty: an open socket needs none.
+        """
         ...
 
     def takes(self) -> bool:
@@ -110,6 +113,17 @@ class UnitProtocol(WebSocketsSansIOProtocol):
     def hear_by(self, hear: Hear | None) -> None:
         """Hand text frames to `hear` as they come; `receive` gets the others, and all of None."""
         self._hear = hear
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Empty what was said to let the phone in: nobody reads it again, and it is 6 KB a phone.
+
+        The library's parser holds the request for as long as the socket is open.
+        """
+        self.request.headers.clear()
+        self.response.headers.clear()
+        scope: Any = self.scope
+        scope.clear()
 
     def takes(self) -> bool:
         """Tell whether a frame can be written now; else `send` waits for that, or knows why not."""

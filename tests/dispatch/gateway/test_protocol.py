@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 from websockets.frames import Frame, Opcode
 
-from tests.dispatch.gateway.conftest import Gateway
+from tests.dispatch.gateway.conftest import PING, Gateway
 
 pytestmark = pytest.mark.asyncio
 LONG: Final = "远" * 60
@@ -49,3 +49,12 @@ async def test_the_same_is_heard_however_it_is_cut(gateway: Gateway) -> None:
         for begin, end in zip((0, *at), (*at, len(STREAM)), strict=True):
             line.data_received(STREAM[begin:end])
         assert heard == SAID, at
+
+
+async def test_what_let_a_phone_in_is_let_go(gateway: Gateway) -> None:
+    """It is a quarter of what an idle phone costs; the conversation goes on without it."""
+    phone = await gateway.known()
+    (protocol,) = gateway.server.server_state.connections
+    line: Any = protocol
+    assert (len(line.request.headers), len(line.response.headers), line.scope) == (0, 0, {})
+    assert (await phone.ask(PING))["t"] == "pong"
