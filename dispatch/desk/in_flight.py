@@ -1,16 +1,17 @@
 """What is being changed while somebody compares memory with the store: that is no difference."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from dispatch.live.times import Times
 
 
 class InFlight:
     """Units and incidents between the start of a commit and the moment memory shows it."""
 
     def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
+        self._open = Times[str]()
         self._watches: list[set[str]] = []
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -30,8 +31,7 @@ class InFlight:
         try:
             yield
         finally:
-            self._open.subtract(about)
-            self._open = +self._open
+            self._open.less(about)
             if not self._open:
                 self._quiet.set()
 

@@ -1,7 +1,6 @@
 """Which units stand inside the ring of an incident that looks for units: they report more often."""
 
-from collections import Counter
-
+from dispatch.live.times import Times
 from schemas.base import IncidentId, UnitId
 
 NOBODY: frozenset[UnitId] = frozenset()
@@ -12,7 +11,7 @@ class Rings:
 
     def __init__(self) -> None:
         self._around: dict[IncidentId, frozenset[UnitId]] = {}
-        self._times: Counter[UnitId] = Counter()
+        self._times = Times[UnitId]()
 
     def __len__(self) -> int:
         """Return how many incidents look for units."""
@@ -28,7 +27,6 @@ class Rings:
         if unit_ids:
             self._around[incident_id] = unit_ids
         was = (before | unit_ids) & self._times.keys()
-        self._times.subtract(before)
         self._times.update(unit_ids)
-        self._times = +self._times
+        self._times.less(before)
         return {u for u in before | unit_ids if (u in was) is not (u in self._times)}
