@@ -15,7 +15,6 @@ from structlog.typing import EventDict
 from dispatch.core.decision import Decision
 from dispatch.core.events import Entry, Event
 from dispatch.core.hidden import is_hidden
-from dispatch.rhythm import due_in_s
 from dispatch.trace import present
 from schemas.base import OfferId
 from schemas.incident import Offer
@@ -235,9 +234,8 @@ class Stalls:
         """Look until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            left_s = due_in_s(LOOK_EVERY_S)
-            due_s = loop.time() + left_s
-            await asyncio.sleep(left_s)
+            due_s = loop.time() + LOOK_EVERY_S
+            await asyncio.sleep(LOOK_EVERY_S)
             self.note(max(0.0, loop.time() - due_s), loop.time())
 
     def note(self, late_s: float, now_s: float) -> None:

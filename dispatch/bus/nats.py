@@ -23,7 +23,6 @@ from dispatch.bus.pending import Message, Pending, Ping
 from dispatch.bus.subject import guard_body, guard_pattern, guard_subject
 from dispatch.bus.tally import Tally
 from dispatch.ports import BusAway, Nobody, Reply, Take
-from dispatch.rhythm import due_in_s
 
 log = structlog.get_logger()
 
@@ -242,7 +241,7 @@ class NatsBus(Tally):
         """Return once the server is silent."""
         is_there = True
         while is_there:
-            await asyncio.sleep(due_in_s(PULSE_S))
+            await asyncio.sleep(PULSE_S)
             is_there = await self._settle(TRIES)
 
     async def _leave(self) -> None:

@@ -19,7 +19,6 @@ import structlog
 
 from dispatch.bus.port import free_port
 from dispatch.bus.program import NatsServerError, find_program, start
-from dispatch.rhythm import due_in_s
 
 __all__ = ["NatsServer", "NatsServerError"]
 
@@ -136,7 +135,7 @@ class NatsServer:
         """
         silences = 0
         for look in cycle(range(LOOKS)):
-            await asyncio.sleep(due_in_s(WATCH_S))
+            await asyncio.sleep(WATCH_S)
             if not self._is_wanted:
                 return
             if look == 0 or silences:

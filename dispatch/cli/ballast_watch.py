@@ -6,7 +6,6 @@ from typing import Final
 import structlog
 
 from dispatch.live.room import Level, Room
-from dispatch.rhythm import due_in_s
 from dispatch.store.ballast import Ballast
 
 log = structlog.get_logger()
@@ -36,7 +35,7 @@ class BallastWatch:
             except OSError as error:
                 log.warning("ballast_fails", error=str(error), again_in_s=AGAIN_S)
                 await asyncio.sleep(AGAIN_S)
-            await asyncio.sleep(due_in_s(LOOK_S))
+            await asyncio.sleep(LOOK_S)
 
     def look(self) -> None:
         """Look once; raise OSError where the disk cannot be looked at, or takes no ballast."""

@@ -14,7 +14,6 @@ from dispatch.core.errors import Conflict, Forbidden, IdReuse, Invalid, NotFound
 from dispatch.desk import answers
 from dispatch.desk.scope import available
 from dispatch.ports import AlreadyAnswered, Answer, Clock, Once, Store, StoreAway
-from dispatch.rhythm import due_in_s
 from geo.datum import Datum
 from geo.distance import metres
 from geo.eta import EtaModel
@@ -210,7 +209,7 @@ class Closures:
     async def run(self) -> None:
         """Follow what others close and end, and open what has expired, until cancelled."""
         while True:
-            await asyncio.sleep(due_in_s(self._every_s))
+            await asyncio.sleep(self._every_s)
             try:
                 await self.follow()
             except StoreAway as away:

@@ -16,7 +16,6 @@ from dispatch.desk.phones import Phones
 from dispatch.desk.self_check import SelfCheck
 from dispatch.live.room import Work
 from dispatch.ports import Due, StoreAway
-from dispatch.rhythm import due_in_s
 from dispatch.trace import begin
 from geo.point import Point
 from schemas.base import UnitId
@@ -93,7 +92,7 @@ class Loops:
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await asyncio.sleep(due_in_s(seconds))
+            await asyncio.sleep(seconds)
             begin(self._desk.clock.new_trace())
             try:
                 await work()
@@ -114,7 +113,7 @@ class Loops:
         """Sleep to the next look, at most a quarter second; then run what has come."""
         while True:
             try:
-                async with asyncio.timeout(due_in_s(DUE_EVERY_S)):
+                async with asyncio.timeout(DUE_EVERY_S):
                     await self._desk.poke.wait()
             except TimeoutError:
                 pass

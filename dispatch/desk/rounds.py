@@ -7,7 +7,6 @@ from contextlib import suppress
 import structlog
 
 from dispatch.ports import Clock, StoreAway
-from dispatch.rhythm import due_in_s
 from dispatch.trace import begin
 
 log = structlog.get_logger()
@@ -23,7 +22,7 @@ async def rounds(
     """Do the work whenever something is `new`, and so often without it, until cancelled."""
     while True:
         with suppress(TimeoutError):
-            async with asyncio.timeout(due_in_s(every_s)):
+            async with asyncio.timeout(every_s):
                 await new.wait()
         new.clear()
         begin(clock.new_trace())

@@ -27,7 +27,6 @@ from dispatch.gateway.limits import (
 from dispatch.gateway.phones import Phones
 from dispatch.gateway.wheel import Wheel
 from dispatch.ports import Identity, Outbox, Sealed, StoreAway
-from dispatch.rhythm import due_in_s
 from geo.datum import Datum
 from schemas.base import DeviceId, UnitId, ms
 from schemas.wire import Close, ServerFrame
@@ -378,15 +377,15 @@ class Hub:
     async def _tick_on(self, every_s: float) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            due_at = loop.time() + due_in_s(every_s)
-            await asyncio.sleep(due_at - loop.time())
-            was_away = loop.time() > due_at + AWAY_S
+            slept_at = loop.time()
+            await asyncio.sleep(every_s)
+            was_away = loop.time() - slept_at > every_s + AWAY_S
             (self.wait if was_away else self.tick)(loop.time())
 
     async def _sweep_on(self, every_s: float) -> None:
         while True:
             try:
-                async with asyncio.timeout(due_in_s(every_s)):
+                async with asyncio.timeout(every_s):
                     await self._lagging.wait()
             except TimeoutError:
                 pass

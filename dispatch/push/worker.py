@@ -24,7 +24,6 @@ from dispatch.ports import (
 from dispatch.push.plan import due, pushes
 from dispatch.push.verdict import Heard, Jitter, settle
 from dispatch.push.webhook import Sender
-from dispatch.rhythm import due_in_s
 from dispatch.telemetry import Metrics
 from dispatch.trace import begin
 from schemas.base import DeviceId, UnitId
@@ -82,7 +81,7 @@ class Worker:
         try:
             while True:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(due_in_s(LOOK_EVERY_S)):
+                    async with asyncio.timeout(LOOK_EVERY_S):
                         await self._poke.wait()
                 await asyncio.sleep(GATHER_S)
                 self._poke.clear()

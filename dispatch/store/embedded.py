@@ -14,7 +14,6 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
-from dispatch.rhythm import due_in_s
 from dispatch.store import binaries, child, data_folder, socket_folder
 from dispatch.store.embedded_errors import (
     BinariesMissingError,
@@ -180,7 +179,7 @@ class EmbeddedPostgres:
                 with suppress(NotRunningError):  # stopped while we waited for our turn
                     await self.ensure()
             self._log.trim()
-            await asyncio.sleep(due_in_s(WATCH_S))
+            await asyncio.sleep(WATCH_S)
 
     async def stop(self) -> None:
         """Shut down fast (sessions are cut, nothing is lost), and leave the folder to others."""

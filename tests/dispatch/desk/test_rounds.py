@@ -52,7 +52,7 @@ async def test_what_is_new_is_done_at_once_each_time_under_a_trace_of_its_own() 
 async def test_it_is_done_every_so_often_without_anything_new() -> None:
     """What nobody was told of is found."""
     work = Work()
-    task = going(work, asyncio.Event(), 0.001)
+    task = going(work, asyncio.Event(), 0.0)
     await until(lambda: len(work.traces) > 2)
     assert not task.done()
     task.cancel()
@@ -62,7 +62,7 @@ async def test_it_goes_on_while_the_store_is_away() -> None:
     """The log says so."""
     work = Work(StoreAway("gone"))
     with capture_logs() as log:
-        task = going(work, asyncio.Event(), 0.001)
+        task = going(work, asyncio.Event(), 0.0)
         await until(lambda: len(work.traces) > 1)
     assert log == [{"event": "store_away", "work": "work", "error": "gone", "log_level": "warning"}]
     task.cancel()
@@ -70,6 +70,6 @@ async def test_it_goes_on_while_the_store_is_away() -> None:
 
 async def test_a_fault_of_ours_ends_it() -> None:
     """Whoever keeps the task learns of it."""
-    task = going(Work(ZeroDivisionError()), asyncio.Event(), 0.001)
+    task = going(Work(ZeroDivisionError()), asyncio.Event(), 0.0)
     with pytest.raises(ZeroDivisionError):
         await task
