@@ -50,7 +50,7 @@ fmt: $(READY) ## put the sources into shape
 	$(BIN)/ruff format .
 
 faults: $(READY) ## kill everything over and over, then judge; KILLS=50 MESSAGES=100000 FOR=600 DEAF=1000
-	$(BIN)/python -m pytest tests/faults -m long $(ARGS)
+	$(BIN)/python -m pytest tests/faults -m long -o faulthandler_timeout=600 $(ARGS)
 	$(BIN)/python -m tests.faults.campaign --kills $(KILLS) --messages $(MESSAGES) --for $(FOR) --deaf $(DEAF) --json build/faults.json
 
 docs: $(READY) ## write what the documents take from the code
