@@ -1,5 +1,6 @@
 """The offer engine: how many, whom next, close on the best arrival (mission, rules 1 and 2)."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from math import isfinite
 from typing import Final
@@ -75,7 +76,10 @@ def outstanding(draft: Draft, slot: int) -> list[Offer]:
 
 def expected(draft: Draft, slot: int, by_s: float) -> float:
     """Return the chance that one of those asked for the slot is there `by_s` after now."""
-    asked = (o for o in draft.live_offers() if o.slot == slot)
+    return _chance(draft, (o for o in draft.live_offers() if o.slot == slot), by_s)
+
+
+def _chance(draft: Draft, asked: Iterable[Offer], by_s: float) -> float:
     return p_somebody(PRIOR * p_arrived(_eta_s(draft, o), by_s) for o in asked)
 
 
@@ -88,7 +92,8 @@ def _fill(draft: Draft, slot: int) -> str | None:
 
 
 def _thin(draft: Draft, slot: int) -> bool:
-    return expected(draft, slot, draft.incident.ring_s) < P_TOO_LOW
+    """Say whether too little rings: who was silent may answer yet, but is not waited for."""
+    return _chance(draft, outstanding(draft, slot), draft.incident.ring_s) < P_TOO_LOW
 
 
 def _ask(draft: Draft, slot: int) -> str | None:

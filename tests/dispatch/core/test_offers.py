@@ -213,6 +213,16 @@ def test_a_ring_with_hope_waits_for_its_clock() -> None:
     assert story.incident.shortfall == "no_unit_within_180_s"
 
 
+def test_silence_leaves_no_hope_to_wait_for() -> None:
+    """Both let it ring for 20 s, and a wider ring is asked then: nobody waits for the minute."""
+    story = Story(NearbyUnits({"u1": 60.0, "u2": 61.0, "u3": 210.0, "u4": 220.0, "u5": 230.0}))
+    story.wake(20)
+    assert story.asked(OfferState.LAPSED) == ["u1", "u2"]
+    assert story.asked() == ["u3", "u4", "u5"]
+    assert story.entry(Event.WIDENED).data["reason"] == "all_asked"
+    assert (story.incident.ring_s, story.incident.shortfall) == (300, None)
+
+
 @pytest.mark.parametrize(
     ("units", "reason"),
     [
