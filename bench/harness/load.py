@@ -1,23 +1,18 @@
 """`kapok load` as a process: all phones of a filled city on a running service, and its report."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from bench.harness.machine import ROOT
+from bench.harness.kapok import kapok
 from bench.harness.serving import Filled, Serving
 from dispatch.cli.load.phone_file import Token
 from dispatch.cli.load.report import Report
-from dispatch.store.child import LAUNCHER
 
-STOP_S: Final = 10.0
 KEY: Final = "load.key"
 PHONES: Final = "phones.jsonl"
 REPORT: Final = "report.json"
@@ -53,34 +48,16 @@ async def loading(filled: Filled, service: Serving, asked: Iterable[str]) -> Asy
     """Run it with all phones; it speaks where we do, and ends with us, whatever happens."""
     beside = filled.folder.parent
     _write(filled, beside)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid())),
-        *(str(int(signal.SIGTERM)), "-", sys.executable, "-m", "dispatch", "load"),
-        *("--url", service.url, "--server-pid", str(service.pid)),
+    command = (
+        *("load", "--url", service.url, "--server-pid", str(service.pid)),
         *("--key-file", str(beside / KEY), "--phones-file", str(beside / PHONES)),
         *("--report", str(beside / REPORT), *asked),
-        cwd=ROOT,
-        stdin=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
     )
-    try:
+    async with kapok(*command) as process:
         yield Load(process, beside)
-    finally:
-        await _end(process)
 
 
 def _write(filled: Filled, beside: Path) -> None:
     phones = [Token(device=one.device, token=one.token, unit=one.unit) for one in filled.issued]
     (beside / KEY).write_text(filled.key)
     (beside / PHONES).write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in phones))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -2,28 +2,23 @@
 
 import asyncio
 import atexit
-import os
 import shutil
-import signal
 import socket
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import httpx
 
 from bench.harness.family import Family, family
-from bench.harness.machine import ROOT
+from bench.harness.kapok import NOTHING, kapok
 from dispatch.auth import KEY_PREFIX, Role, token_hash
 from dispatch.cli.city import IssuedPhone, register
 from dispatch.clock import SystemClock, new_token
-from dispatch.store.child import LAUNCHER
 from dispatch.store.connection import connected
 from dispatch.store.embedded import EmbeddedPostgres
 from dispatch.store.migrate import migrate
@@ -35,14 +30,12 @@ from schemas.base import KeyId
 SEED: Final = 20241
 HOST: Final = "127.0.0.1"
 READY_S: Final = 90.0
-STOP_S: Final = 30.0
 LOOK_S: Final = 0.005
 LAST_WORDS: Final = 2_000
 DATABASE: Final = "postgres"
 """The database's folder inside the data folder."""
 ALL: Final = 16
 """Connections that all have to be answered: with several workers none of them is left out."""
-NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Filled(NamedTuple):
@@ -146,22 +139,13 @@ async def serving(
     port, log = free_port(), data.with_name(f"{data.name}.log")
     given = ("serve", "--host", HOST, "--port", str(port), "--data", str(data), *options)
     began = perf_counter()
-    with log.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid())),
-            *(str(int(signal.SIGTERM)), "-", sys.executable, "-m", "dispatch", *given),
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stderr=file,
-            start_new_session=True,
-        )
-    url = f"http://{HOST}:{port}"
     try:
-        await _until_ready(url, process, log)
-        yield Serving(url, process.pid, data, log, perf_counter() - began)
+        with log.open("wb") as file:
+            async with kapok(*given, errors=file, environment=environment) as process:
+                url = f"http://{HOST}:{port}"
+                await _until_ready(url, process, log)
+                yield Serving(url, process.pid, data, log, perf_counter() - began)
     finally:
-        await _end(process)
         log.unlink()
 
 
@@ -195,17 +179,6 @@ async def is_ready(url: str) -> bool:
         return False
     finally:
         writer.close()
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 def free_port() -> int:
