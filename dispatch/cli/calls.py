@@ -49,6 +49,10 @@ class Places(Protocol):
         """Return so many places."""
 
 
+LEAVES: Final = "http11.send_request_headers.started"
+"""What httpx calls the moment at which a request goes out on its connection."""
+
+
 class Post(NamedTuple):
     """An incident that was acknowledged: when it was sent first, and when answered, in ms."""
 
@@ -141,33 +145,42 @@ class Caller:
         """Make one call; anew from elsewhere where the place is not the service's own."""
         self._sent += 1
         for places_left in reversed(range(PLACES_MOST)):
-            sent_ms = self._now_ms()
-            answer = await self._answer(self._body(next(self._places)), self._new_id())
+            leaving = _Leaving(self._now_ms)
+            body = self._body(next(self._places))
+            answer = await self._answer(body, self._new_id(), leaving)
             if answer is None or not places_left or not _is_elsewhere(answer):
                 break
             self._moved += 1
         if answer is None:
             self._given_up += 1
         else:
-            self._note(answer, sent_ms)
+            self._note(answer, leaving.sent_ms)
 
-    async def _answer(self, body: dict[str, object], key: str) -> httpx.Response | None:
+    async def _answer(
+        self, body: dict[str, object], key: str, leaving: "_Leaving"
+    ) -> httpx.Response | None:
         """Send until there is an answer for good; `None` where there is none in its time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._tries_s
         while loop.time() < deadline:
-            answer = await self._post(body, key)
+            answer = await self._post(body, key, leaving)
             if answer is not None:
                 return answer
             self._repeated += 1
+            leaving.again = True
             await asyncio.sleep(PAUSE_S)
         return None
 
-    async def _post(self, body: dict[str, object], key: str) -> httpx.Response | None:
+    async def _post(
+        self, body: dict[str, object], key: str, leaving: "_Leaving"
+    ) -> httpx.Response | None:
         """Send once; `None` where it is worth sending again under the same key."""
         try:
             answer = await self._client.post(
-                "/v1/incidents", json=body, headers={"Idempotency-Key": key}
+                "/v1/incidents",
+                json=body,
+                headers={"Idempotency-Key": key},
+                extensions={"trace": leaving.note},
             )
         except httpx.TransportError:
             return None
@@ -200,6 +213,23 @@ class Caller:
     def _all_places(self, city: Places) -> Iterator[IncidentPlace]:
         while True:
             yield from city.incident_places(self._dice, PLACES_AT_ONCE)
+
+
+class _Leaving:
+    """When a call was sent first: as its first request went out, whatever our own library takes.
+
+    One that has to be sent `again` was sent when it was tried, or left, for the first time.
+    """
+
+    def __init__(self, now_ms: Callable[[], float]) -> None:
+        self.sent_ms = now_ms()
+        self.again = False
+        self._now_ms = now_ms
+
+    async def note(self, event: str, _about: Mapping[str, object]) -> None:
+        """Take note of what httpx does with a request."""
+        if event == LEAVES and not self.again:
+            self.sent_ms = self._now_ms()
 
 
 def _is_elsewhere(answer: httpx.Response) -> bool:

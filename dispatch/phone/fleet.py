@@ -27,7 +27,9 @@ from geo.point import Point
 from schemas.base import Record
 from schemas.wire import App, UnitCommand
 
-TICK_S: Final = 0.02
+TICK_S: Final = 0.002
+"""People act when they do: in one turn of a long tick dozens would, and wait for one another."""
+LEAVE_EVERY_S: Final = 0.02
 CONNECT_PER_S: Final = 1_000
 HANDSHAKES_MAX: Final = 200
 LEAVE_AT_ONCE: Final = 100
@@ -213,7 +215,7 @@ class Fleet:
         for start in range(0, len(self.phones), LEAVE_AT_ONCE):
             for phone in self.phones[start : start + LEAVE_AT_ONCE]:
                 phone.hang_up()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(LEAVE_EVERY_S)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # What phones ask for and tell (`dispatch.phone.phone.Host`). ---------------------------------

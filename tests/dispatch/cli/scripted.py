@@ -25,8 +25,8 @@ HEAD_END: Final = b"\r\n\r\n"
 
 
 @asynccontextmanager
-async def answered_by(script: Script) -> AsyncIterator[str]:
-    """Serve a script; hand over the address."""
+async def answered_by(script: Script, port: int = 0) -> AsyncIterator[str]:
+    """Serve a script, at a port where one is named; hand over the address."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answer = script(await _read(reader))
@@ -35,7 +35,7 @@ async def answered_by(script: Script) -> AsyncIterator[str]:
             await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 

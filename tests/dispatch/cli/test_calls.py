@@ -98,6 +98,43 @@ async def test_who_stands_beyond_the_city_calls_from_elsewhere(status: int, code
     assert all(post.sent_ms > 0 for post in here.posts if post.incident == "2")
 
 
+async def test_a_call_counts_from_when_its_first_request_leaves() -> None:
+    """Not from when our own library was asked to send it; nor anew where it is sent again."""
+    clock = iter(range(1_000)).__next__
+    heard: dict[str, list[int]] = {}
+
+    def script(request: Asked) -> Answer:
+        key = request.headers["idempotency-key"]
+        heard.setdefault(key, []).append(clock())
+        return (503, {}) if len(heard[key]) == 1 else (201, {"id": key})
+
+    async with answered_by(script) as url:
+        here = caller(url, now_ms=clock)
+        await calls(here, 1)
+    assert here.posts
+    for post in here.posts:
+        first, second = heard[post.incident]
+        assert 0 < post.sent_ms < first < second < post.answered_ms
+
+
+async def test_a_call_that_never_left_counts_from_when_it_was_tried() -> None:
+    """Who finds nobody there at first has waited all the same."""
+    clock = iter(range(1_000)).__next__
+    async with answered_by(lambda _: (201, {"id": "1"})) as url:
+        port = int(url.rsplit(":", 1)[1])
+    here = caller(url, now_ms=clock)
+    stop = asyncio.Event()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(here.run(stop))
+        while not here.called.repeated:  # noqa: ASYNC110 - a caller counts, and has no event
+            await asyncio.sleep(0.01)
+        stop.set()
+        async with answered_by(lambda _: (201, {"id": "1"}), port):
+            while not here.posts:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+    assert min(post.sent_ms for post in here.posts) == 0
+
+
 async def test_a_refusal_for_good_is_not_asked_again() -> None:
     """It is counted, by its code."""
     async with answered_by(lambda _: (422, {"code": "id_reuse"})) as url:
