@@ -87,7 +87,7 @@ class Ground:
         self._coming[i] = fix
 
     def take_in(self) -> None:
-        """Let units stand where they have said since: all at once cost a tenth of one by one."""
+        """Let units stand where they have said since: together cost less than one by one."""
         if not self._coming:
             return
         coming, self._coming = self._coming, {}
@@ -119,21 +119,23 @@ class Ground:
 
     def _courses(self, rows: Rows, lons: Floats, lats: Floats, at_s: Floats) -> Courses:
         """Return where motors are heading (degrees from north) and how fast; NaN where unknown."""
-        headings_deg, speeds_mps = np.full((2, len(rows)), nan)
+        courses = Courses(*np.full((2, len(rows)), nan))
         cells = self._table
         passed_s = at_s - cells["fix_s"][rows]
         some = np.flatnonzero(_MOTOR[cells["moves"][rows]] & (passed_s <= COURSE_S))
-        if len(some):
-            before_lons, before_lats = cells["lon"][rows[some]], cells["lat"][rows[some]]
-            lons, lats = lons[some], lats[some]
-            moved_m = metres_between(before_lons, before_lats, lons, lats)
-            turn = lons - before_lons
-            east = (turn - 360.0 * np.round(turn / 360.0)) * np.cos(np.radians(lats))
-            on_the_move = moved_m >= COURSE_M
-            far = some[on_the_move]
-            headings_deg[far] = np.degrees(np.arctan2(east, lats - before_lats))[on_the_move]
-            speeds_mps[far] = (moved_m / passed_s[some])[on_the_move]
-        return Courses(headings_deg, speeds_mps)
+        if not len(some):
+            return courses
+        before_lons, before_lats = cells["lon"][rows[some]], cells["lat"][rows[some]]
+        lons, lats = lons[some], lats[some]
+        moved_m = metres_between(before_lons, before_lats, lons, lats)
+        turn = lons - before_lons
+        east = (turn - 360.0 * np.round(turn / 360.0)) * np.cos(np.radians(lats))
+        on_the_move = moved_m >= COURSE_M
+        far = some[on_the_move]
+        headings_deg = np.degrees(np.arctan2(east, lats - before_lats))
+        courses.headings_deg[far] = headings_deg[on_the_move]
+        courses.speeds_mps[far] = (moved_m / passed_s[some])[on_the_move]
+        return courses
 
     def _place(self, i: int, lon: float, lat: float, acc_m: float, at_s: float) -> None:
         cells = self._table
