@@ -26,6 +26,9 @@ ELSEWHERE: Final = frozenset({"invalid", "forbidden"})
 PLACES_MOST: Final = 3
 """A call is made from so many places; who is refused in all of them is refused for good."""
 
+LEAVES: Final = "http11.send_request_headers.started"
+"""What httpx calls the moment at which a request goes out on its connection."""
+
 KINDS: Final[tuple[tuple[K, int, float, str], ...]] = (
     (K.CARDIAC_ARREST, 1, 0.05, "老人倒地无呼吸"),
     (K.INJURY, 2, 0.14, "路人摔伤"),
@@ -47,10 +50,6 @@ class Places(Protocol):
 
     def incident_places(self, rng: np.random.Generator, count: int) -> list[IncidentPlace]:
         """Return so many places."""
-
-
-LEAVES: Final = "http11.send_request_headers.started"
-"""What httpx calls the moment at which a request goes out on its connection."""
 
 
 class Post(NamedTuple):
